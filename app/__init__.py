@@ -1,0 +1,1 @@
+"""Usage Relay: everything that does not need Celery to be imported."""

@@ -1,0 +1,12 @@
+"""How long to wait before the next try."""
+
+from datetime import timedelta
+from random import Random
+
+
+def jittered(
+    attempt: int, *, wait_initial: timedelta, wait_max: timedelta, random: Random
+) -> timedelta:
+    """A wait before the try after number `attempt` (from 1): exponential, full jitter."""
+    ceiling = min(wait_max, wait_initial * 2 ** min(attempt - 1, 32))
+    return ceiling * random.random()

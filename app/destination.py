@@ -1,0 +1,115 @@
+"""What a destination is: one literal with a pure transform, from which the pump does the rest.
+
+A module under `app/destinations` builds one `Destination` and nothing else; credentials, HTTP,
+time, retries and metrics belong to the frame.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from app.outcome import Outcome
+from app.segment import Event
+from app.settings import DestinationSettings
+
+AccountT = TypeVar("AccountT", bound=DestinationSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one event becomes: the piece of a request's body that stands for it."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The destination has no use for this event; not an error."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The event cannot become a request; `why` names the field and what was expected."""
+
+    why: str
+
+
+Transformed = Item | Skip | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request without credentials; `path` is relative to the account's base URL."""
+
+    path: str
+    body: bytes = b""
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer; header names are lower case, the body is cut at the client's bound."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No connection came about, so the destination saw nothing."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The request went out and no complete answer came back: its fate is unknown."""
+
+    error: str
+
+
+Reply = Answer | NotSent | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How much fits into one request."""
+
+    items_max: int = 1
+    bytes_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Destination(Generic[AccountT]):
+    """A kind of destination.
+
+    kind       how relay.toml names it
+    name       how the `integrations` object of an event names it
+    account    its settings
+    accepts    the types of events that it takes; the others are skipped at ingest
+    transform  (event, account) -> Item | Skip | Reject; pure
+    batch      how many items one request takes
+    compose    (items, account) -> Request; the number of items never exceeds `batch`
+    read       reply -> Outcome of every item in the request; Rejected for several splits them
+    base_url   (account) -> where its API lives
+    headers    (account) -> the credentials, added to every request
+    probe      (account) -> a harmless request that shows whether the credentials are good
+    """
+
+    kind: str
+    name: str
+    account: type[AccountT]
+    accepts: frozenset[str]
+    transform: Callable[[Event, AccountT], Transformed]
+    compose: Callable[[Sequence[Item], AccountT], Request]
+    read: Callable[[Reply], Outcome]
+    base_url: Callable[[AccountT], str]
+    headers: Callable[[AccountT], Mapping[str, str]]
+    probe: Callable[[AccountT], Request]
+    batch: Batch = Batch()

@@ -1,0 +1,131 @@
+"""What an attempt came to (an outcome), and what follows from it (a verdict)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Protocol, assert_never
+
+from app.backoff import jittered
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The destination has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The destination has no use for it; not an error."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retryable:
+    """It failed, and the same request may succeed later; `after` is the destination's own wish."""
+
+    why: str
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The destination takes nothing now. It is not the event's fault, so no attempt is spent."""
+
+    why: str
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The destination refuses it as it is; repeating it is pointless."""
+
+    why: str
+
+
+Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is finished: `delivered`, or `skipped` with the reason."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """It waits in its partition until `due` (ms since the epoch)."""
+
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It stays where it is and the whole destination waits."""
+
+    why: str
+    after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """It becomes a dead letter."""
+
+    reason: str
+    message: str
+
+
+Verdict = Done | RetryAt | Hold | Bury
+
+
+class RetryPolicy(Protocol):
+    """When to try again, and when to give up: by attempts or by age, whichever comes first."""
+
+    @property
+    def attempts_max(self) -> int: ...
+    @property
+    def age_max(self) -> timedelta: ...
+    @property
+    def wait_initial(self) -> timedelta: ...
+    @property
+    def wait_max(self) -> timedelta: ...
+
+
+def decide(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    accepted_at: int,
+    now: int,
+    policy: RetryPolicy,
+    random: Random,
+) -> Verdict:
+    """The verdict on attempt number `attempt` (from 1); moments in ms since the epoch."""
+    match outcome:
+        case Delivered():
+            return Done("delivered")
+        case Skipped():
+            return Done("skipped")
+        case Unavailable(why, after):
+            return Hold(why, after)
+        case Rejected(why):
+            return Bury("rejected", why)
+        case Retryable(why, after):
+            due = now + _ms(_wait(after, attempt, policy, random))
+            if attempt >= policy.attempts_max or due - accepted_at > _ms(policy.age_max):
+                return Bury("exhausted", why)
+            return RetryAt(due)
+        case _ as never:
+            assert_never(never)
+
+
+def _wait(after: timedelta | None, attempt: int, policy: RetryPolicy, random: Random) -> timedelta:
+    jitter = jittered(
+        attempt, wait_initial=policy.wait_initial, wait_max=policy.wait_max, random=random
+    )
+    return jitter if after is None else min(after, policy.wait_max) + jitter
+
+
+def _ms(length: timedelta) -> int:
+    return int(length.total_seconds() * 1000)

@@ -1,0 +1,1 @@
+"""Settings: relay.toml and RELAY_*, checked as a whole before anything starts."""

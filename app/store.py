@@ -1,0 +1,41 @@
+"""Connections to the store, with time-outs and retries spelled out.
+
+Every script is safe to run twice, so the synchronous client repeats one whose answer got lost;
+the asynchronous client does not, for ingest decides that itself.
+"""
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.retry import Retry
+
+CONNECT_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 5.0
+HEALTH_CHECK_S = 15
+
+
+def connect(url: str) -> redis.Redis:
+    """A client that repeats a command twice when the connection breaks."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
+        socket_keepalive=True,
+        health_check_interval=HEALTH_CHECK_S,
+        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 2),
+        client_name="usage-relay",
+    )
+
+
+def connect_async(url: str) -> redis.asyncio.Redis:
+    """A client that repeats nothing."""
+    return redis.asyncio.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
+        socket_keepalive=True,
+        health_check_interval=HEALTH_CHECK_S,
+        retry=AsyncRetry(NoBackoff(), 0),
+        client_name="usage-relay-ingest",
+    )

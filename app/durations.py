@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _UNITS = {
@@ -29,6 +29,14 @@ def duration(written: object) -> timedelta:
     raise ValueError('expected seconds, or text such as "500ms", "10s", "5m", "4h" or "7d"')
 
 
+def spelled(length: timedelta) -> str:
+    """The shortest text that means this length: `90s`, `4h`."""
+    for unit, size in reversed(_UNITS.items()):
+        if length and not length % size:
+            return f"{length // size}{unit}"
+    return f"{length.total_seconds():g}s"
+
+
 def _times(number: float, unit: timedelta) -> timedelta:
     try:
         return number * unit
@@ -36,4 +44,11 @@ def _times(number: float, unit: timedelta) -> timedelta:
         raise ValueError("expected a length of time below a million years") from None
 
 
+def _some(length: timedelta) -> timedelta:
+    if not length:
+        raise ValueError("expected more than 0")
+    return length
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+SomeDuration = Annotated[Duration, AfterValidator(_some)]

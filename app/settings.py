@@ -1,98 +1,88 @@
 """Settings: relay.toml and RELAY_*, checked as a whole before anything starts."""
 
-import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
     field_validator,
 )
 
-from app.durations import Duration
+from app.durations import Duration, spelled
+from app.sections import Check, Section, did_you_mean, shown
+from app.written import read
 
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-ID_EXPECTED = "1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
-
-Positive = Field(gt=timedelta(0))
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
+_Positive = Field(gt=timedelta(0))
 
 
 def _id(text: str) -> str:
-    if not ID.fullmatch(text):
-        raise ValueError(f"expected {ID_EXPECTED}")
+    if not _ID.fullmatch(text):
+        raise ValueError(_ID_EXPECTED)
     return text
 
 
-def _names(written: object) -> object:
-    """The members of a list that the environment gives as JSON or with commas."""
-    if isinstance(written, str) and not written.lstrip().startswith("["):
-        return [name.strip() for name in written.split(",")]
+def _split(written: object) -> object:
+    """The names in a text with commas, which is handier in the environment than JSON."""
+    if isinstance(written, str):
+        return [name.strip() for name in written.split(",") if name.strip()]
     return written
 
 
 def _http_url(url: str) -> str:
     """The URL without the slash at its end."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected http:// or https:// and a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("expected a URL without credentials, query and fragment")
     return url.rstrip("/")
 
 
+def _url_of(*schemes: str, example: str) -> AfterValidator:
+    def checked(url: SecretStr) -> SecretStr:
+        scheme, mark, rest = url.get_secret_value().partition("://")
+        if not mark or not rest or (schemes and scheme not in schemes):
+            raise ValueError(f"expected a URL such as {example}")
+        return url
+
+    return AfterValidator(checked)
+
+
 Id = Annotated[str, AfterValidator(_id)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-class Section(BaseModel):
-    """A table of relay.toml. Errors never show what was written, for it may be a secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _unpacked(cls, written: object, info: ValidationInfo) -> object:
-        """The environment gives lists and mappings as JSON; true and false are no numbers."""
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(written, bool) and not _mentions(annotation, bool):
-            raise ValueError("expected neither true nor false")
-        if isinstance(written, str) and written.lstrip()[:1] in ("[", "{"):
-            return _from_json(written) if _is_container(annotation) else written
-        return written
-
-    @field_validator("*")
-    @classmethod
-    def _no_empty_secret(cls, value: object) -> object:
-        if isinstance(value, SecretStr) and not value.get_secret_value().strip():
-            raise ValueError("expected a text that is not empty")
-        return value
+StoreUrl = Annotated[
+    SecretStr, _url_of("redis", "rediss", "unix", example="redis://localhost:6379/0")
+]
+BrokerUrl = Annotated[SecretStr, _url_of(example="redis://localhost:6379/1")]
+Dsn = Annotated[SecretStr, _url_of("http", "https", example="https://key@sentry.example/1")]
 
 
 class RetrySettings(Section):
     """When to try again, and when to give up: by attempts or by age, whichever comes first."""
 
-    attempts_max: int = Field(250, ge=1)
-    age_max: Annotated[Duration, Positive] = timedelta(hours=24)
-    wait_initial: Annotated[Duration, Positive] = timedelta(seconds=1)
-    wait_max: Annotated[Duration, Positive] = timedelta(minutes=15)
+    attempts_max: int = Field(default=250, ge=1)
+    age_max: Annotated[Duration, _Positive] = timedelta(hours=24)
+    wait_initial: Annotated[Duration, _Positive] = timedelta(seconds=1)
+    wait_max: Annotated[Duration, _Positive] = timedelta(minutes=15)
 
     @field_validator("wait_max")
     @classmethod
     def _not_below_initial(cls, wait_max: timedelta, info: ValidationInfo) -> timedelta:
         initial = info.data.get("wait_initial")
         if initial is not None and wait_max < initial:
-            raise ValueError(f"expected at least wait_initial, {initial.total_seconds():g} s")
+            raise ValueError(f"expected at least wait_initial, {spelled(initial)}")
         return wait_max
 
 
@@ -102,7 +92,19 @@ class SourceSettings(Section):
     id: Id
     write_key: SecretStr
     webhook_secret: SecretStr | None = None
-    destinations: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(min_length=1)
+    destinations: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(min_length=1)
+
+    @field_validator("destinations")
+    @classmethod
+    def _exist_once(cls, named: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (info.context or {}).get("destinations", named)
+        for name in named:
+            if name not in known:
+                expected = f"expected ids of destinations ({', '.join(known) or 'there are none'})"
+                raise ValueError(f"{expected}; found {shown(name)}{did_you_mean(name, known)}")
+        if len(set(named)) < len(named):
+            raise ValueError("expected each destination once")
+        return named
 
 
 class DestinationSettings(Section):
@@ -112,33 +114,37 @@ class DestinationSettings(Section):
     kind: str
     base_url: HttpUrl | None = None
     queue: Id = Field(default_factory=lambda data: data["id"])
-    rate: float | None = Field(None, gt=0, allow_inf_nan=False)
+    rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     burst: int = Field(default_factory=lambda data: max(1, math.ceil(data["rate"] or 1)), ge=1)
-    concurrency: int = Field(4, ge=1, le=64)
-    pumps: int = Field(2, ge=1)
-    partitions: int = Field(32, ge=1, le=1024)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    pumps: int = Field(default=2, ge=1)
+    partitions: int = Field(default=32, ge=1, le=1024)
     retry: RetrySettings = RetrySettings()
-    dedupe_window: Duration = Field(timedelta(hours=24), ge=timedelta(hours=24))
-    connect_timeout: Annotated[Duration, Positive] = timedelta(seconds=3)
-    read_timeout: Annotated[Duration, Positive] = timedelta(seconds=10)
-    deadline: Annotated[Duration, Positive] = timedelta(seconds=15)
+    dedupe_window: Duration = Field(default=timedelta(hours=24), ge=timedelta(hours=24))
+    connect_timeout: Annotated[Duration, _Positive] = timedelta(seconds=3)
+    read_timeout: Annotated[Duration, _Positive] = timedelta(seconds=10)
+    deadline: Annotated[Duration, _Positive] = timedelta(seconds=15)
     timestamp: Literal["corrected", "original"] = "corrected"
+
+
+class _AnyKind(DestinationSettings, extra="ignore"):
+    """What can be checked while the kind is not known."""
 
 
 class Settings(Section):
     """Everything that an operator decides. URLs are secrets, for they may hold a password."""
 
-    store_url: SecretStr
-    broker_url: SecretStr = Field(default_factory=lambda data: data["store_url"])
+    store_url: StoreUrl
+    broker_url: BrokerUrl = Field(default_factory=lambda data: data["store_url"])
     sources: dict[str, SourceSettings]
     destinations: dict[str, DestinationSettings]
-    request_bytes_max: int = Field(4 * 1024 * 1024, ge=1)
-    event_bytes_max: int = Field(32 * 1024, ge=1)
-    batch_events_max: int = Field(2500, ge=1)
-    store_wait: Duration = Field(timedelta(seconds=3), ge=timedelta(0))
+    request_bytes_max: int = Field(default=4 * 1024 * 1024, ge=1)
+    event_bytes_max: int = Field(default=32 * 1024, ge=1)
+    batch_events_max: int = Field(default=2500, ge=1)
+    store_wait: Duration = Field(default=timedelta(seconds=3), ge=timedelta(0))
     log_format: Literal["json", "console"] = "json"
-    sentry_dsn: SecretStr | None = None
-    environment: str = Field("production", min_length=1)
+    sentry_dsn: Dsn | None = None
+    environment: str = Field(default="production", min_length=1)
 
 
 class SettingsError(Exception):
@@ -155,25 +161,84 @@ def load(
     path: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings as the file and the environment give them. Raises SettingsError."""
-    raise NotImplementedError
+    """What relay.toml (`path`, else RELAY_CONFIG, else ./relay.toml) and RELAY_* say.
+
+    The environment comes first. Raises SettingsError, which names every fault.
+    """
+    written = read(path, os.environ if environ is None else environ)
+    if not written.complete:
+        raise SettingsError(written.faults)
+    check = Check(written)
+    values = check.opened(Settings, ()) | {
+        "destinations": _destinations(check, kinds),
+        "sources": _sources(check),
+    }
+    settings = check.section(Settings, (), values)
+    if settings is None or check.faults:
+        raise SettingsError(tuple(check.faults))
+    return settings
 
 
-def _mentions(annotation: Any, *types: type) -> bool:
-    return annotation in types or any(_mentions(part, *types) for part in get_args(annotation))
+def _destinations(
+    check: Check, kinds: Mapping[str, type[DestinationSettings]]
+) -> dict[str, DestinationSettings]:
+    built = {name: _destination(check, name, kinds) for name in _ids(check, "destinations")}
+    return {name: destination for name, destination in built.items() if destination}
 
 
-def _is_container(annotation: Any) -> bool:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return True
-    origin = get_origin(annotation)
-    if isinstance(origin, type) and issubclass(origin, (tuple, list, frozenset, set, dict, Mapping)):
-        return True
-    return any(_is_container(part) for part in get_args(annotation))
+def _destination(
+    check: Check, name: str, kinds: Mapping[str, type[DestinationSettings]]
+) -> DestinationSettings | None:
+    where = ("destinations", name)
+    kind = check.table(where).get("kind")
+    cls = kinds.get(kind) if isinstance(kind, str) else None
+    if cls is not None:
+        return check.section(cls, where, check.opened(cls, where), given={"id": name})
+    check.refuse((*where, "kind"), _unknown_kind(check, name, kind, kinds))
+    rest = check.opened(_AnyKind, where) | {"kind": ""}
+    return check.section(_AnyKind, where, rest, given={"id": name})
 
 
-def _from_json(written: str) -> object:
-    try:
-        return json.loads(written)
-    except json.JSONDecodeError as wrong:
-        raise ValueError(f"expected JSON; it breaks at column {wrong.colno}") from None
+def _unknown_kind(check: Check, name: str, kind: object, kinds: Iterable[str]) -> str:
+    expected = f"expected one of: {', '.join(sorted(kinds))}"
+    if kind is not None:
+        return f"{expected}; found {shown(kind)}{did_you_mean(str(kind), kinds)}"
+    others = [other for other in check.table(("destinations",)) if other != name]
+    return f"{expected}; found none{did_you_mean(name, others, of='destination')}"
+
+
+def _sources(check: Check) -> dict[str, SourceSettings]:
+    tables = {
+        name: check.opened(SourceSettings, ("sources", name)) for name in _ids(check, "sources")
+    }
+    _refuse_shared_keys(check, tables)
+    known = {
+        "destinations": [name for name in check.table(("destinations",)) if _ID.fullmatch(name)]
+    }
+    built = {
+        name: check.section(
+            SourceSettings, ("sources", name), table, given={"id": name}, context=known
+        )
+        for name, table in tables.items()
+    }
+    return {name: source for name, source in built.items() if source}
+
+
+def _refuse_shared_keys(check: Check, sources: Mapping[str, Mapping[str, Any]]) -> None:
+    holders: dict[str, str] = {}
+    for name, table in sources.items():
+        key = table.get("write_key")
+        if isinstance(key, str) and (holder := holders.setdefault(key, name)) != name:
+            why = f"expected a key of its own; found that of the source {holder}"
+            check.refuse(("sources", name, "write_key"), why)
+
+
+def _ids(check: Check, tables: Literal["sources", "destinations"]) -> list[str]:
+    found = check.table((tables,))
+    good = [name for name in found if _ID.fullmatch(name)]
+    if check.written.at((tables,)) in (None, {}):
+        check.refuse((tables,), f"expected at least one [{tables}.<id>]; found none")
+    for name in found.keys() - set(good):
+        near = did_you_mean(name, good)
+        check.refuse((tables, name), f"{_ID_EXPECTED}; found {shown(name)}{near}")
+    return good

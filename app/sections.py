@@ -1,0 +1,286 @@
+"""Tables of settings, and what an operator reads when one of them is wrong."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+
+from app.durations import spelled
+from app.written import Where, Written, variable_name
+
+SHOWN_MAX = 60
+
+_SORTS: dict[str, type | tuple[type, ...]] = {
+    "nothing": type(None),
+    "a text": (str, SecretStr),
+    "true or false": bool,
+    "a number": (int, float),
+    "a table": Mapping,
+    "a list": (list, tuple),
+}
+_CREDENTIALS = re.compile(r"//.*@")
+
+_EXPECTED = {
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "too_short": "a list of at least {min_length}",
+}
+
+
+class Section(BaseModel):
+    """A table of relay.toml. Its own errors never show what was written: it may be a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _unpacked(cls, written: object, info: ValidationInfo) -> object:
+        """The environment gives lists and mappings as JSON; true and false are no numbers."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(written, bool) and not _mentions(annotation, bool):
+            raise ValueError("expected neither true nor false")
+        if isinstance(written, str) and written.lstrip()[:1] in ("[", "{"):
+            return _from_json(written) if _is_container(annotation) else written
+        return written
+
+    @field_validator("*")
+    @classmethod
+    def _usable_secret(cls, value: object) -> object:
+        if isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            if not secret.strip() or secret != secret.strip() or not secret.isprintable():
+                raise ValueError(
+                    "expected a text that is not empty, on one line, without spaces around it"
+                )
+        return value
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+class Check:
+    """What was written, turned into sections; gathers every fault on the way."""
+
+    def __init__(self, written: Written) -> None:
+        self.written = written
+        self.faults = list(written.faults)
+        self.unreadable: set[Where] = set()
+
+    def refuse(self, where: Where, why: str) -> None:
+        self.faults.append(f"{self.written.place(where)}: {why}")
+
+    def table(self, where: Where) -> dict[str, Any]:
+        """What is written in a table; empty when there is none."""
+        table = self.written.at(where)
+        if table is None or isinstance(table, dict):
+            return table or {}
+        self.refuse(where, f"expected a table; found {shown(table)}")
+        return {}
+
+    def opened(self, cls: type[Section], where: Where) -> dict[str, Any]:
+        """What is written in a table, with the secrets that files hold read from them."""
+        table = dict(self.table(where))
+        for name in _secrets(cls):
+            if (file := table.pop(f"{name}_file", None)) is None:
+                continue
+            if name in table:
+                self.refuse((*where, name), f"expected {name} or {name}_file; found both")
+                continue
+            try:
+                table[name] = _secret(file)
+            except ValueError as wrong:
+                self.refuse((*where, f"{name}_file"), str(wrong))
+                self.unreadable.add((*where, name))
+        return table
+
+    def section(
+        self,
+        cls: type[SectionT],
+        where: Where,
+        table: Mapping[str, object],
+        *,
+        given: Mapping[str, object] = MappingProxyType({}),
+        context: Mapping[str, object] | None = None,
+    ) -> SectionT | None:
+        """The section that a table makes with what is given; None after explaining why not."""
+        for name in table.keys() & given.keys():
+            self.refuse((*where, name), "unknown setting")
+        try:
+            return cls.model_validate({**table, **given}, context=context)
+        except ValidationError as wrong:
+            errors = wrong.errors(include_url=False)
+        for error in errors:
+            self._explain(cls, where, error)
+        return None
+
+    def _explain(self, cls: type[Section], where: Where, error: ErrorDetails) -> None:
+        loc, value = error["loc"], error["input"]
+        owner, secret = _owner(cls, loc)
+        at = (*where, *loc)
+        match error["type"]:
+            case "default_factory_not_called":
+                pass
+            case "missing" if at in self.unreadable:
+                pass
+            case "missing":
+                self.refuse(at, _missing(at, secret=secret))
+            case "extra_forbidden":
+                self.refuse(at, f"unknown setting{did_you_mean(str(loc[-1]), names(owner))}")
+            case _ if not loc or not (message := _message(error)).startswith("expected"):
+                self.refuse(at, _message(error))
+            case _ if "; found" in message:
+                self.refuse(at, message)
+            case _:
+                if self.written.at(at) is None and secret:
+                    at = (*where, f"{loc[0]}_file")
+                self.refuse(at, f"{message}; found {shown(value, secret=secret)}")
+
+
+def names(cls: type[BaseModel]) -> list[str]:
+    """What may be written in a section; a secret also as the file that holds it."""
+    secrets = _secrets(cls)
+    return [
+        spelled
+        for name in cls.model_fields
+        if name != "id"
+        for spelled in ([name, f"{name}_file"] if name in secrets else [name])
+    ]
+
+
+def did_you_mean(written: str, known: Iterable[str], *, of: str = "") -> str:
+    near = get_close_matches(written.lower(), list(known), n=1)
+    return f"; did you mean {f'the {of} ' if of else ''}{near[0]}?" if near else ""
+
+
+def shown(value: object, *, secret: bool = False) -> str:
+    """A value for a person to recognise; of a secret only what sort of value it is."""
+    if isinstance(value, str) and not value.strip():
+        return "an empty string"
+    if isinstance(value, list | tuple) and not value:
+        return "an empty list"
+    if isinstance(value, timedelta):
+        return spelled(value)
+    if isinstance(value, str | int | float) and not secret:
+        text = _CREDENTIALS.sub("//***@", json.dumps(value, ensure_ascii=False))
+        return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
+    sorts = (sort for sort, types in _SORTS.items() if isinstance(value, types))
+    return next(sorts, f"a {type(value).__name__}")
+
+
+def _secrets(cls: type[BaseModel]) -> list[str]:
+    return [
+        name for name, field in cls.model_fields.items() if _mentions(field.annotation, SecretStr)
+    ]
+
+
+def _secret(file: object) -> str:
+    """What the file holds, stripped. Raises ValueError, which never shows a secret."""
+    if not isinstance(file, str) or not file.strip():
+        raise ValueError(f"expected the path of a file; found {shown(file, secret=True)}")
+    # Who mistakes x_file for x writes the secret itself here.
+    path = file if file.startswith(("/", "./", "../")) else "the file that it names"
+    try:
+        content = Path(file).read_text(encoding="utf-8").strip()
+    except OSError as wrong:
+        raise ValueError(f"expected a file that can be read; {path}: {wrong.strerror}") from None
+    except ValueError:
+        raise ValueError(f"expected UTF-8 text; {path} holds something else") from None
+    if not content:
+        raise ValueError(f"expected a secret; {path} is empty")
+    return content
+
+
+def _owner(cls: type[BaseModel], loc: Where) -> tuple[type[BaseModel], bool]:
+    """The model in which a location ends, and whether the value there is a secret."""
+    secret = False
+    for part in loc:
+        field = cls.model_fields.get(str(part))
+        if field is None:
+            break
+        secret = _mentions(field.annotation, SecretStr)
+        cls = next(_models(field.annotation), cls)
+    return cls, secret
+
+
+def _missing(at: Where, *, secret: bool) -> str:
+    name, file = at[-1], f", {at[-1]}_file" if secret else ""
+    return f"expected a value; found none (set {name}{file} or {variable_name(at)}; no default)"
+
+
+def _message(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(context["error"])
+    bounds = {name: _plain(bound) for name, bound in context.items()}
+    expected = _EXPECTED.get(error["type"])
+    return f"expected {expected.format(**bounds)}" if expected else error["msg"]
+
+
+def _plain(bound: object) -> object:
+    match bound:
+        case timedelta():
+            return spelled(bound)
+        case float():
+            return f"{bound:g}"
+        case _:
+            return bound
+
+
+def _mentions(annotation: object, *types: type) -> bool:
+    return annotation in types or any(_mentions(part, *types) for part in get_args(annotation))
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _is_container(annotation: object) -> bool:
+    origin = get_origin(annotation)
+    return (
+        next(_models(annotation), None) is not None
+        or (isinstance(origin, type) and issubclass(origin, (Collection, Mapping)))
+        or any(_is_container(part) for part in get_args(annotation))
+    )
+
+
+def _from_json(written: str) -> object:
+    try:
+        return json.loads(written)
+    except json.JSONDecodeError as wrong:
+        raise ValueError(f"expected JSON; it breaks at column {wrong.colno}") from None

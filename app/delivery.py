@@ -1,9 +1,11 @@
 """One event bound for one destination, and the attempts that were made to deliver it."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """One try: when it began (ms since the epoch), how it ended, how long it took (ms).
 
     Only the last attempt of a delivery keeps what was sent and what came back.
@@ -31,3 +33,27 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     event: bytes
     accepted_at: int
     attempts: tuple[Attempt, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Delivery)
+
+
+def encode(delivery: Delivery) -> bytes:
+    """A delivery as a retry keeps it."""
+    return _encoder.encode(delivery)
+
+
+def decode(payload: bytes) -> Delivery:
+    return _decoder.decode(payload)
+
+
+def logged(entry: bytes, fields: Mapping[bytes, bytes]) -> Delivery:
+    """A delivery as the stream keeps it; an entry's id begins with the ms of its acceptance."""
+    return Delivery(
+        id=fields[b"i"].decode(),
+        source=fields[b"s"].decode(),
+        user=fields[b"u"].decode(),
+        event=fields[b"e"],
+        accepted_at=int(entry.partition(b"-")[0]),
+    )

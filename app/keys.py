@@ -24,79 +24,17 @@ from dataclasses import dataclass
 
 PREFIX = "relay:"
 
+DESTINATION_KEYS = frozenset(
+    {"meta", "counts", "ready", "leases", "holders", "pumps", "answers", "wake", "throttle"}
+    | {"log:", "due:", "late:", "dead", "dead:at", "seen", "seen:"}
+)
 
-@dataclass(frozen=True, slots=True)
-class DestinationKeys:
-    """The keys of one destination."""
 
-    destination: str
-
-    def _key(self, name: str) -> str:
-        return f"{PREFIX}{{{self.destination}}}:{name}"
-
-    @property
-    def meta(self) -> str:
-        return self._key("meta")
-
-    @property
-    def counts(self) -> str:
-        return self._key("counts")
-
-    @property
-    def ready(self) -> str:
-        return self._key("ready")
-
-    @property
-    def leases(self) -> str:
-        return self._key("leases")
-
-    @property
-    def holders(self) -> str:
-        return self._key("holders")
-
-    @property
-    def pumps(self) -> str:
-        return self._key("pumps")
-
-    @property
-    def answers(self) -> str:
-        return self._key("answers")
-
-    @property
-    def wake(self) -> str:
-        return self._key("wake")
-
-    @property
-    def throttle(self) -> str:
-        return self._key("throttle")
-
-    @property
-    def log(self) -> str:
-        return self._key("log:")
-
-    @property
-    def due(self) -> str:
-        return self._key("due:")
-
-    @property
-    def late(self) -> str:
-        return self._key("late:")
-
-    @property
-    def dead(self) -> str:
-        return self._key("dead")
-
-    @property
-    def dead_at(self) -> str:
-        return self._key("dead:at")
-
-    @property
-    def seen(self) -> str:
-        return self._key("seen")
-
-    @property
-    def digests(self) -> str:
-        return self._key("seen:")
+def destination_key(destination: str, name: str) -> str:
+    """The key that a destination keeps under one of DESTINATION_KEYS."""
+    if name not in DESTINATION_KEYS:
+        raise KeyError(name)
+    return f"{PREFIX}{{{destination}}}:{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 
 from app.backoff import jittered
 
@@ -48,9 +48,9 @@ Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is finished: `delivered`, or `skipped` with the reason."""
+    """It is finished."""
 
-    result: str
+    result: Literal["delivered", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Appending to the log: what ingest hands over, where it goes, and how a repeat is recognised."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import cast
+from zlib import crc32
+
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+from app import scripts
+from app.keys import destination_key
+from app.scripts import STORE_CLOCK, Argument
+from app.settings import DestinationSettings
+
+DIGEST_KEY_BYTES = 16
+_DIGEST_BITS_OFFSET = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An accepted event for one destination; `event` is its JSON, `user` the key of its order."""
+
+    id: str
+    source: str
+    user: str
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`duplicates` are the indexes of admissions that were there already."""
+
+    duplicates: frozenset[int]
+    wake: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is fixed when a destination is created: its partitions, and the key of its digests."""
+
+    partitions: int
+    digest_key: bytes
+
+    @classmethod
+    def read(cls, partitions: bytes, digest_key: bytes) -> "Layout":
+        return cls(int(partitions), bytes.fromhex(digest_key.decode()))
+
+    @classmethod
+    def proposed(cls, account: DestinationSettings) -> dict[str, Argument]:
+        return {
+            "partitions": account.partitions,
+            "digest_key": token_bytes(DIGEST_KEY_BYTES).hex(),
+        }
+
+    def partition(self, user: str) -> int:
+        return crc32(user.encode()) % self.partitions
+
+    def digest(self, source: str, message_id: str) -> tuple[int, int]:
+        """The bits that choose a bucket, and the signed 64 bits that are kept in it."""
+        name = f"{source}\0{message_id}".encode()
+        hashed = blake2b(name, digest_size=16, key=self.digest_key).digest()
+        kept = int.from_bytes(hashed[8:]) - _DIGEST_BITS_OFFSET
+        return int.from_bytes(hashed[:4]), kept
+
+
+def append_arguments(
+    account: DestinationSettings, layout: Layout, admissions: Sequence[Admission]
+) -> list[Argument]:
+    """The arguments of append.lua after the clock's."""
+    window_ms = int(account.dedupe_window.total_seconds() * 1000)
+    arguments: list[Argument] = [window_ms, account.pumps]
+    for admission in admissions:
+        arguments.extend(_arguments(layout, admission))
+    return arguments
+
+
+def _arguments(layout: Layout, admission: Admission) -> Iterator[Argument]:
+    yield layout.partition(admission.user)
+    yield from layout.digest(admission.source, admission.id)
+    yield admission.id
+    yield admission.source
+    yield admission.user
+    yield admission.event
+
+
+def appended(answer: Sequence[int]) -> Appended:
+    """What append.lua answered."""
+    return Appended(frozenset(answer[1:]), wake=answer[0] == 1)
+
+
+class AsyncLog:
+    """The log as ingest sees it: append to several destinations in one round trip."""
+
+    def __init__(
+        self, store: redis.asyncio.Redis, accounts: Mapping[str, DestinationSettings]
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._layouts: dict[str, Layout] = {}
+
+    async def open(self) -> None:
+        """Create what the destinations need in the store. Safe to repeat."""
+        for account in self._accounts.values():
+            meta = destination_key(account.id, "meta")
+            async with self._store.pipeline(transaction=False) as pipe:
+                for name, value in Layout.proposed(account).items():
+                    pipe.hsetnx(meta, name, value)
+                pipe.hmget(meta, ["partitions", "digest_key"])
+                kept = (await pipe.execute())[-1]
+            self._layouts[account.id] = Layout.read(*kept)
+        await self._store.script_load(scripts.source("append"))
+
+    async def append(self, admissions: Mapping[str, Sequence[Admission]]) -> dict[str, Appended]:
+        """Append to each destination its admissions; one round trip.
+
+        Raises redis.RedisError when the store has not confirmed all of them. To append them again
+        is safe: what is there already comes back as a duplicate.
+        """
+        try:
+            return await self._append(admissions)
+        except NoScriptError:
+            await self._store.script_load(scripts.source("append"))
+            return await self._append(admissions)
+
+    async def _append(self, admissions: Mapping[str, Sequence[Admission]]) -> dict[str, Appended]:
+        async with self._store.pipeline(transaction=False) as pipe:
+            for destination, batch in admissions.items():
+                account, layout = self._accounts[destination], self._layouts[destination]
+                keys = [destination_key(destination, name) for name in scripts.keys("append")]
+                arguments = append_arguments(account, layout, batch)
+                pipe.evalsha(scripts.digest("append"), len(keys), *keys, STORE_CLOCK, *arguments)
+            answers = cast("list[list[int]]", await pipe.execute())
+        return {name: appended(answer) for name, answer in zip(admissions, answers, strict=True)}

@@ -1,0 +1,61 @@
+"""What a worker process keeps for each destination from pump to pump."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import redis
+
+from app.client import Client
+from app.destination import Destination
+from app.log import Log
+from app.pump import Pump
+from app.settings import DestinationSettings, Settings
+from app.throttle import Throttle
+from app.wake import Wakes
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """All that a pump over one destination needs."""
+
+    destination: Destination[Any]
+    account: DestinationSettings
+    log: Log
+    throttle: Throttle
+    client: Client
+    wakes: Wakes
+
+    def pump(self) -> None:
+        """Run one pump, and send the next wake when it leaves work behind."""
+        report = Pump(
+            self.destination,
+            self.account,
+            self.log,
+            self.throttle,
+            self.client,
+            token=uuid4().hex,
+        ).run()
+        if report.wake:
+            self.wakes.send(self.account.id, self.account.queue)
+
+
+def lanes(
+    settings: Settings,
+    kinds: Mapping[str, Destination[Any]],
+    store: redis.Redis,
+    wakes: Wakes,
+) -> dict[str, Lane]:
+    """A lane for every destination of the settings, by its id."""
+    return {
+        account.id: Lane(
+            kinds[account.kind],
+            account,
+            Log(store, account),
+            Throttle(store, account),
+            Client(kinds[account.kind], account),
+            wakes,
+        )
+        for account in settings.destinations.values()
+    }

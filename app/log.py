@@ -1,0 +1,248 @@
+"""The log of one destination: deliveries that wait, in order, in partitions, under leases.
+
+Every move is one Lua script, so that a crash at any instant leaves each delivery in one place.
+Moments are in ms since the epoch; without a clock the store's own is used.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import redis
+
+from app.append import Admission, Appended, Layout, append_arguments, appended
+from app.delivery import Delivery, decode, logged
+from app.keys import destination_key
+from app.scripts import Argument, Clock, Scripts
+from app.settings import DestinationSettings
+
+LEASE_MS = 10_000
+
+Place = Literal["log", "late"]
+Verb = Literal["delivered", "skipped", "retry", "bury"]
+Overdue = Literal["nothing", "to be woken", "wake sent"]
+
+OVERDUE: tuple[Overdue, ...] = ("nothing", "to be woken", "wake sent")
+
+
+class StaleLease(Exception):
+    """Another pump took a partition over. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """The right to move some partitions; `left` tells that due ones remain for another pump."""
+
+    partitions: tuple[int, ...]
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The destination may not be sent to before `until`."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The destination has as many pumps as it may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A delivery and where it lies: in the log of its partition or among its retries."""
+
+    partition: int
+    place: Place
+    entry: str
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to read of a partition: `count` entries after `after` and `retries` that are due."""
+
+    partition: int
+    after: str
+    count: int
+    retries: int
+
+    def words(self) -> tuple[Argument, ...]:
+        return self.partition, self.after, self.count, self.retries
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What may move next. `wake_waits` tells that another pump is asked for."""
+
+    heads: tuple[Head, ...]
+    next_due: int | None
+    wake_waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A verdict on a head; `due` and `payload` as the verb needs them."""
+
+    head: Head
+    verb: Verb
+    due: int = 0
+    payload: bytes = b""
+
+    def words(self) -> tuple[Argument, ...]:
+        head = self.head
+        return head.partition, head.place, head.entry, self.verb, self.due, self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The ledger of a destination, read in one step."""
+
+    accepted: int
+    waiting: int
+    retrying: int
+    dead: int
+    unmapped: int
+    delivered: int
+    skipped: int
+    discarded: int
+    oldest_ms: int | None
+    pumps: int
+    held_until: int | None
+    why: str
+
+    @property
+    def unaccounted(self) -> int:
+        """Accepted deliveries that are nowhere (or, below 0, that are in two places)."""
+        finished = self.delivered + self.skipped + self.discarded
+        return self.accepted - finished - self.waiting - self.retrying - self.dead - self.unmapped
+
+
+class Log:
+    """The log of one destination, for all that is not ingest."""
+
+    def __init__(
+        self,
+        store: redis.Redis,
+        account: DestinationSettings,
+        clock: Clock | None = None,
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._scripts = Scripts(store, account.id, clock)
+        self._layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Fixed when the destination is created, then remembered by the store."""
+        if self._layout is None:
+            meta = destination_key(self._account.id, "meta")
+            with self._store.pipeline(transaction=False) as pipe:
+                for name, value in Layout.proposed(self._account).items():
+                    pipe.hsetnx(meta, name, value)
+                pipe.hmget(meta, ["partitions", "digest_key"])
+                self._layout = Layout.read(*pipe.execute()[-1])
+        return self._layout
+
+    def append(self, admissions: Sequence[Admission]) -> Appended:
+        """Append admissions, each unless it was there within the deduplication window."""
+        arguments = append_arguments(self._account, self.layout, admissions)
+        return appended(cast("list[int]", self._scripts.run("append", *arguments)))
+
+    def lease(self, token: str, share: int) -> Leased | Held | Full:
+        """Lease free partitions, due ones first, at most `share`; what `token` has, it keeps."""
+        partitions, pumps = self.layout.partitions, self._account.pumps
+        match self._scripts.run("lease", token, LEASE_MS, partitions, share, pumps):
+            case [b"held", until]:
+                return Held(int(until))
+            case [b"full"]:
+                return Full()
+            case [b"leased", left, *mine]:
+                return Leased(tuple(mine), left=left == 1)
+            case answer:
+                raise ValueError(answer)
+
+    def renew(self, token: str, partitions: Sequence[int]) -> None:
+        """Prolong the leases. Raises StaleLease."""
+        if not self._scripts.run("renew", token, LEASE_MS, *partitions):
+            raise StaleLease
+
+    def heads(self, token: str, readings: Sequence[Reading]) -> Heads:
+        """Read what may move next; per partition the retries that are due come first.
+
+        Raises StaleLease.
+        """
+        answer = self._scripts.run("heads", token, *(word for r in readings for word in r.words()))
+        if answer == [b"stale"]:
+            raise StaleLease
+        wake_waits, next_due, *found = answer
+        return Heads(
+            tuple(head for partition in found for head in _heads(partition)),
+            int(next_due) if next_due else None,
+            bool(wake_waits),
+        )
+
+    def listen(self, cursors: Mapping[int, str], wait_ms: int) -> None:
+        """Wait until something is appended after a partition's cursor, at most `wait_ms`."""
+        streams: dict[Any, Any] = {  # redis-py's own type for them is invariant
+            destination_key(self._account.id, "log:") + str(partition): cursor or "0-0"
+            for partition, cursor in cursors.items()
+        }
+        self._store.xread(streams, count=1, block=wait_ms)
+
+    def settle(self, token: str, number: int, settlements: Iterable[Settlement]) -> int:
+        """Record the verdicts and let go of their deliveries, in one step.
+
+        `number` grows with each call of a token; a call that is repeated with its number returns
+        the first answer: how many verdicts it acted on. Raises StaleLease.
+        """
+        words = (word for settlement in settlements for word in settlement.words())
+        answer = self._scripts.run("settle", token, number, *words)
+        if answer == b"stale":
+            raise StaleLease
+        return cast("int", answer)
+
+    def release(self, token: str) -> bool:
+        """Give all partitions of a token back; True when a wake is to be sent."""
+        return bool(self._scripts.run("release", token, self._account.pumps))
+
+    def overdue(self, patience_ms: int) -> Overdue:
+        """Whether due work lies here that nobody moves; the tick's question."""
+        answer: int = self._scripts.run("overdue", self._account.pumps, patience_ms)
+        return OVERDUE[answer]
+
+    def sweep(self) -> int:
+        """Make partitions ready that nobody would wake; how many there were (0 is right)."""
+        return cast("int", self._scripts.run("sweep", self.layout.partitions))
+
+    def census(self) -> Census:
+        answer = cast("list[bytes]", self._scripts.run("census", self.layout.partitions))
+        waiting, retrying, dead, pumps, held, why, oldest, *words = answer
+        counts = {name.decode(): int(count) for name, count in _pairs(words)}
+        return Census(
+            accepted=counts.get("accepted", 0),
+            waiting=int(waiting),
+            retrying=int(retrying),
+            dead=int(dead),
+            unmapped=0,
+            delivered=counts.get("delivered", 0),
+            skipped=counts.get("skipped", 0),
+            discarded=counts.get("discarded", 0),
+            oldest_ms=int(oldest) or None,
+            pumps=int(pumps),
+            held_until=int(held) or None,
+            why=why.decode() if int(held) else "",
+        )
+
+
+def _heads(found: Sequence[object]) -> Iterator[Head]:
+    partition, retries, entries = cast("tuple[int, list[bytes], list[list[object]]]", found)
+    for entry, payload in _pairs(retries):
+        yield Head(partition, "late", entry.decode(), decode(payload))
+    for entry, words in cast("list[tuple[bytes, list[bytes]]]", entries):
+        yield Head(partition, "log", entry.decode(), logged(entry, dict(_pairs(words))))
+
+
+def _pairs(words: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(words[::2], words[1::2], strict=True)

@@ -1,0 +1,62 @@
+#!lua flags=allow-oom
+-- Gives a pump the right to move free partitions: those that are due first, then empty ones, so
+-- that what arrives while it lingers needs no wake.
+--
+-- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
+-- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
+-- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left for another pump,
+--          partition...}; without a partition there is nothing to do
+--
+-- A second run with the same token keeps what it has. A crash after it leaves leases that end.
+local now, token, length = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local partitions, share, pumps_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local ready, leases, holders, pumps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
+redis.call('DEL', KEYS[6])
+local held = held_until(KEYS[5], now)
+if held > 0 then return { 'held', tostring(held) } end
+
+for _, dead in ipairs(redis.call('ZRANGE', pumps, '-inf', now, 'BYSCORE')) do
+  if dead ~= token then
+    redis.call('ZREM', pumps, dead)
+    redis.call('HDEL', KEYS[7], dead)
+  end
+end
+if not redis.call('ZSCORE', pumps, token) and redis.call('ZCARD', pumps) >= pumps_max then
+  return { 'full' }
+end
+
+local mine, taken, left = {}, {}, 0
+local function take(partition)
+  partition = tostring(partition)
+  if taken[partition] then return end
+  if #mine >= share then
+    left = 1
+    return
+  end
+  taken[partition] = true
+  mine[#mine + 1] = partition
+end
+
+local held_by = redis.call('HGETALL', holders)
+for i = 1, #held_by, 2 do
+  if held_by[i + 1] == token then take(held_by[i]) end
+end
+for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) do
+  if taken[partition] or not leased(leases, partition, now) then take(partition) end
+end
+if #mine == 0 then return { 'leased', 0 } end
+local due_left = left
+for partition = 0, partitions - 1 do
+  if #mine >= share then break end
+  if not leased(leases, partition, now) then take(partition) end
+end
+
+for _, partition in ipairs(mine) do
+  redis.call('HSET', holders, partition, token)
+  redis.call('ZADD', leases, now + length, partition)
+end
+redis.call('ZADD', pumps, now + length, token)
+local answer = { 'leased', due_left }
+for _, partition in ipairs(mine) do answer[#answer + 1] = tonumber(partition) end
+return answer

@@ -1,0 +1,22 @@
+#!lua flags=allow-oom
+-- Gives a pump's partitions back; what is not empty goes behind the others that wait.
+--
+-- KEYS     1 holders  2 leases  3 ready  4 pumps  5 answers  6 log:  7 due:  8 throttle  9 wake
+-- ARGV     1 now  2 token  3 pumps at most
+-- Returns  1 when due work is left and a wake is to be sent, else 0
+--
+-- A second run finds nothing to give back and answers anew.
+local now, token = clock(ARGV[1]), ARGV[2]
+local held_by = redis.call('HGETALL', KEYS[1])
+for i = 1, #held_by, 2 do
+  if held_by[i + 1] == token then
+    redis.call('HDEL', KEYS[1], held_by[i])
+    redis.call('ZREM', KEYS[2], held_by[i])
+    refresh(KEYS[3], KEYS[6], KEYS[7], held_by[i], now, true)
+  end
+end
+redis.call('ZREM', KEYS[4], token)
+redis.call('HDEL', KEYS[5], token)
+if not wanted(KEYS[3], KEYS[2], KEYS[4], KEYS[8], now, tonumber(ARGV[3])) then return 0 end
+redis.call('SET', KEYS[9], now)
+return 1

@@ -1,0 +1,51 @@
+"""The tick: once a second it wakes what is overdue, whoever forgot or died."""
+
+from collections.abc import Sequence
+
+import redis
+import structlog
+
+from app.lanes import Lane
+
+TICK_S = 1.0
+SWEEP_EVERY_TICKS = 60
+PATIENCE_MS = 1_000
+PATIENCE_MAX_MS = 30_000
+
+logger = structlog.get_logger("tick")
+
+
+class Tick:
+    """Over some destinations; while nobody answers a destination's wakes, they become rarer."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+        self._patience = {lane.account.id: PATIENCE_MS for lane in lanes}
+        self._ticks = 0
+
+    def __call__(self) -> None:
+        """Wake what is overdue; once a minute also what no index names."""
+        for lane in self._lanes:
+            try:
+                self._wake(lane)
+                if self._ticks % SWEEP_EVERY_TICKS == 0:
+                    self._sweep(lane)
+            except redis.RedisError as away:
+                logger.warning("tick.failed", destination=lane.account.id, why=str(away))
+        self._ticks += 1
+
+    def _wake(self, lane: Lane) -> None:
+        name = lane.account.id
+        match lane.log.overdue(self._patience[name]):
+            case "nothing":
+                self._patience[name] = PATIENCE_MS
+            case "to be woken":
+                lane.wakes.send(name, lane.account.queue)
+                self._patience[name] = min(self._patience[name] * 2, PATIENCE_MAX_MS)
+                logger.info("wake.sent", destination=name)
+            case "wake sent":
+                return
+
+    def _sweep(self, lane: Lane) -> None:
+        if found := lane.log.sweep():
+            logger.warning("partitions.stuck", destination=lane.account.id, count=found)

@@ -1,0 +1,94 @@
+"""What an outcome means for each delivery of a request: settlements, or a hold. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import assert_never
+
+import msgspec
+
+from app import dead_letters, delivery
+from app.dead_letters import Letter
+from app.delivery import Attempt, Delivery
+from app.destination import Answer, Reply, Request
+from app.hand import Prepared
+from app.log import Head, Settlement
+from app.outcome import Bury, Done, Hold, Outcome, RetryAt, RetryPolicy, decide
+
+SHOWN_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, the reply to it and when it began and ended (ms since the epoch)."""
+
+    request: Request
+    reply: Reply
+    began_at: int
+    ended_at: int
+
+
+def settlements(
+    sent: Sequence[Prepared],
+    outcome: Outcome,
+    exchange: Exchange,
+    policy: RetryPolicy,
+    random: Random,
+) -> list[Settlement] | Hold:
+    """The settlement of every delivery in a request; a Hold leaves all of them where they are."""
+    settled: list[Settlement] = []
+    for prepared in sent:
+        head = prepared.head
+        verdict = decide(
+            outcome,
+            attempt=len(head.delivery.attempts) + 1,
+            accepted_at=head.delivery.accepted_at,
+            now=exchange.ended_at,
+            policy=policy,
+            random=random,
+        )
+        match verdict:
+            case Done(result):
+                settled.append(Settlement(head, result))
+            case RetryAt(due):
+                tried = _tried(head.delivery, _attempt(exchange, outcome))
+                settled.append(Settlement(head, "retry", due, delivery.encode(tried)))
+            case Bury(reason, message):
+                last = _in_full(_attempt(exchange, outcome), exchange, prepared)
+                tried = _tried(head.delivery, last)
+                settled.append(_buried(head, Letter(tried, reason, message, exchange.ended_at)))
+            case Hold():
+                return verdict
+            case _ as never:
+                assert_never(never)
+    return settled
+
+
+def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement:
+    """The settlement of a delivery that could not become a request."""
+    return _buried(head, Letter(head.delivery, reason, message, now))
+
+
+def _buried(head: Head, letter: Letter) -> Settlement:
+    return Settlement(head, "bury", payload=dead_letters.encode(letter))
+
+
+def _tried(earlier: Delivery, attempt: Attempt) -> Delivery:
+    return msgspec.structs.replace(earlier, attempts=(*earlier.attempts, attempt))
+
+
+def _attempt(exchange: Exchange, outcome: Outcome) -> Attempt:
+    return Attempt(
+        at=exchange.began_at,
+        status=exchange.reply.status if isinstance(exchange.reply, Answer) else None,
+        error=getattr(outcome, "why", ""),
+        took=exchange.ended_at - exchange.began_at,
+    )
+
+
+def _in_full(attempt: Attempt, exchange: Exchange, prepared: Prepared) -> Attempt:
+    request, reply = exchange.request, exchange.reply
+    sent = f"{request.method} {request.path}\n\n{prepared.item.body.decode()}"
+    came = reply.body if isinstance(reply, Answer) else b""
+    shown = came[:SHOWN_BYTES_MAX].decode(errors="replace")
+    return msgspec.structs.replace(attempt, request=sent, response=shown)

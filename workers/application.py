@@ -1,0 +1,60 @@
+"""The Celery application. Its configuration is read when it is first needed, not at import."""
+
+from functools import cache
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Queue
+
+from app import telemetry
+from app.destinations import ACCOUNTS
+from app.settings import Settings, load
+from app.wake import TRANSPORT_OPTIONS, queue_name
+
+celery = Celery("relay", include=["workers.tasks", "workers.presence"])
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return load(ACCOUNTS)
+
+
+def queues() -> list[str]:
+    """The queues of all destinations; several destinations may share one."""
+    return sorted({queue_name(account.queue) for account in settings().destinations.values()})
+
+
+def configuration() -> dict[str, Any]:
+    """How Celery is set: wakes are worthless, so nothing is kept, repeated or reported."""
+    return {
+        "broker_url": settings().broker_url.get_secret_value(),
+        "broker_transport_options": TRANSPORT_OPTIONS,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_acquire_timeout": 5,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_queues": [Queue(name) for name in queues()],
+        "task_acks_late": False,
+        "task_time_limit": 120,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "worker_disable_rate_limits": True,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_max_tasks_per_child": 5_000,
+        "worker_max_memory_per_child": 400_000,
+        "worker_soft_shutdown_timeout": 25,
+        "beat_scheduler": "workers.beat:TickScheduler",
+    }
+
+
+celery.add_defaults(configuration)
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: object) -> None:
+    """Celery leaves logging alone when someone listens here."""
+    telemetry.configure(settings())

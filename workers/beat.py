@@ -1,0 +1,41 @@
+"""The tick as Celery's beat scheduler: a task would queue behind the pumps."""
+
+from typing import Any
+
+import redis
+import structlog
+from celery.beat import Scheduler
+
+from app import presence
+from app.destinations import KINDS
+from app.lanes import lanes
+from app.pump import milliseconds
+from app.store import connect
+from app.tick import TICK_S, Tick
+from app.wake import Wakes
+from workers.application import settings
+
+logger = structlog.get_logger("beat")
+
+
+class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
+    """Celery's beat loop calls `tick` and sleeps for as long as it answers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's own
+        super().__init__(*args, **kwargs)
+        chosen = settings()
+        self._store = connect(chosen.store_url.get_secret_value())
+        wakes = Wakes(chosen.broker_url.get_secret_value())
+        self._tick = Tick(tuple(lanes(chosen, KINDS, self._store, wakes).values()))
+
+    def setup_schedule(self) -> None:
+        """There are no entries: the tick is all that runs."""
+
+    def tick(self, *_: object, **__: object) -> float:
+        """Tick once; the seconds until the next."""
+        self._tick()
+        try:
+            presence.announce_tick(self._store, milliseconds())
+        except redis.RedisError as away:
+            logger.warning("presence.not_announced", why=str(away))
+        return TICK_S

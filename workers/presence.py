@@ -1,0 +1,38 @@
+"""A worker announces in the store which queues it consumes, from its own event loop."""
+
+from typing import Any
+
+import redis
+import structlog
+from celery import bootsteps
+
+from app import presence
+from app.pump import milliseconds
+from app.store import connect
+from workers.application import celery, queues, settings
+
+logger = structlog.get_logger("workers")
+
+
+class Presence(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no types
+    """Announces every few seconds for as long as the worker's loop turns."""
+
+    requires = frozenset({"celery.worker.components:Timer"})
+
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - Celery's own
+        self._store = connect(settings().store_url.get_secret_value())
+        self._announce()
+        every = presence.ANNOUNCE_EVERY.total_seconds()
+        self._timer = worker.timer.call_repeatedly(every, self._announce)
+
+    def stop(self, _: object) -> None:
+        self._timer.cancel()
+
+    def _announce(self) -> None:
+        try:
+            presence.announce(self._store, queues(), milliseconds())
+        except redis.RedisError as away:
+            logger.warning("presence.not_announced", why=str(away))
+
+
+celery.steps["worker"].add(Presence)

@@ -1,0 +1,31 @@
+"""The tasks: thin, so that what they run can be tested without Celery."""
+
+from functools import cache
+
+import structlog
+
+from app.destinations import KINDS
+from app.lanes import Lane, lanes
+from app.store import connect
+from app.wake import PUMP_TASK, Wakes
+from workers.application import celery, settings
+
+logger = structlog.get_logger("workers")
+
+
+@cache
+def process_lanes() -> dict[str, Lane]:
+    """The lanes of this process, made at its first task and so after the fork."""
+    chosen = settings()
+    store = connect(chosen.store_url.get_secret_value())
+    return lanes(chosen, KINDS, store, Wakes(chosen.broker_url.get_secret_value()))
+
+
+@celery.task(name=PUMP_TASK)
+def pump(destination: str) -> None:
+    """Move what is due of one destination."""
+    lane = process_lanes().get(destination)
+    if lane is None:
+        logger.warning("wake.unknown_destination", destination=destination)
+        return
+    lane.pump()

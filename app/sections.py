@@ -1,10 +1,7 @@
-"""Tables of settings, and what an operator reads when one of them is wrong."""
+"""Tables of settings: secrets from files, and every fault with its place."""
 
 import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
@@ -19,45 +16,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from app.durations import spelled
+from app.wording import did_you_mean, refusal, shown
 from app.written import Where, Written, variable_name
-
-SHOWN_MAX = 60
-
-_SORTS: dict[str, type | tuple[type, ...]] = {
-    "nothing": type(None),
-    "a text": (str, SecretStr),
-    "true or false": bool,
-    "a number": (int, float),
-    "a table": Mapping,
-    "a list": (list, tuple),
-}
-_CREDENTIALS = re.compile(r"//.*@")
-
-_EXPECTED = {
-    "string_type": "a text",
-    "string_too_short": "a text that is not empty",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing_size": "a smaller whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "literal_error": "{expected}",
-    "too_short": "a list of at least {min_length}",
-}
 
 
 class Section(BaseModel):
@@ -81,10 +41,8 @@ class Section(BaseModel):
     def _usable_secret(cls, value: object) -> object:
         if isinstance(value, SecretStr):
             secret = value.get_secret_value()
-            if not secret.strip() or secret != secret.strip() or not secret.isprintable():
-                raise ValueError(
-                    "expected a text that is not empty, on one line, without spaces around it"
-                )
+            if not secret or secret != secret.strip() or not secret.isprintable():
+                raise ValueError("expected a text, not empty, in one line, no spaces around it")
         return value
 
 
@@ -159,8 +117,8 @@ class Check:
                 self.refuse(at, _missing(at, secret=secret))
             case "extra_forbidden":
                 self.refuse(at, f"unknown setting{did_you_mean(str(loc[-1]), names(owner))}")
-            case _ if not loc or not (message := _message(error)).startswith("expected"):
-                self.refuse(at, _message(error))
+            case _ if not loc or not (message := refusal(error)).startswith("expected"):
+                self.refuse(at, refusal(error))
             case _ if "; found" in message:
                 self.refuse(at, message)
             case _:
@@ -173,31 +131,11 @@ def names(cls: type[BaseModel]) -> list[str]:
     """What may be written in a section; a secret also as the file that holds it."""
     secrets = _secrets(cls)
     return [
-        spelled
+        written
         for name in cls.model_fields
         if name != "id"
-        for spelled in ([name, f"{name}_file"] if name in secrets else [name])
+        for written in ([name, f"{name}_file"] if name in secrets else [name])
     ]
-
-
-def did_you_mean(written: str, known: Iterable[str], *, of: str = "") -> str:
-    near = get_close_matches(written.lower(), list(known), n=1)
-    return f"; did you mean {f'the {of} ' if of else ''}{near[0]}?" if near else ""
-
-
-def shown(value: object, *, secret: bool = False) -> str:
-    """A value for a person to recognise; of a secret only what sort of value it is."""
-    if isinstance(value, str) and not value.strip():
-        return "an empty string"
-    if isinstance(value, list | tuple) and not value:
-        return "an empty list"
-    if isinstance(value, timedelta):
-        return spelled(value)
-    if isinstance(value, str | int | float) and not secret:
-        text = _CREDENTIALS.sub("//***@", json.dumps(value, ensure_ascii=False))
-        return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
-    sorts = (sort for sort, types in _SORTS.items() if isinstance(value, types))
-    return next(sorts, f"a {type(value).__name__}")
 
 
 def _secrets(cls: type[BaseModel]) -> list[str]:
@@ -238,25 +176,6 @@ def _owner(cls: type[BaseModel], loc: Where) -> tuple[type[BaseModel], bool]:
 def _missing(at: Where, *, secret: bool) -> str:
     name, file = at[-1], f", {at[-1]}_file" if secret else ""
     return f"expected a value; found none (set {name}{file} or {variable_name(at)}; no default)"
-
-
-def _message(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    if error["type"] == "value_error":
-        return str(context["error"])
-    bounds = {name: _plain(bound) for name, bound in context.items()}
-    expected = _EXPECTED.get(error["type"])
-    return f"expected {expected.format(**bounds)}" if expected else error["msg"]
-
-
-def _plain(bound: object) -> object:
-    match bound:
-        case timedelta():
-            return spelled(bound)
-        case float():
-            return f"{bound:g}"
-        case _:
-            return bound
 
 
 def _mentions(annotation: object, *types: type) -> bool:

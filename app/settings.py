@@ -18,17 +18,21 @@ from pydantic import (
     field_validator,
 )
 
-from app.durations import Duration, spelled
-from app.sections import Check, Section, did_you_mean, shown
+from app.durations import Duration, SomeDuration, spelled
+from app.sections import Check, Section
+from app.wording import did_you_mean, shown
 from app.written import read
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
-_Positive = Field(gt=timedelta(0))
+
+
+def _is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
 
 def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not _is_id(text):
         raise ValueError(_ID_EXPECTED)
     return text
 
@@ -73,9 +77,9 @@ class RetrySettings(Section):
     """When to try again, and when to give up: by attempts or by age, whichever comes first."""
 
     attempts_max: int = Field(default=250, ge=1)
-    age_max: Annotated[Duration, _Positive] = timedelta(hours=24)
-    wait_initial: Annotated[Duration, _Positive] = timedelta(seconds=1)
-    wait_max: Annotated[Duration, _Positive] = timedelta(minutes=15)
+    age_max: SomeDuration = timedelta(hours=24)
+    wait_initial: SomeDuration = timedelta(seconds=1)
+    wait_max: SomeDuration = timedelta(minutes=15)
 
     @field_validator("wait_max")
     @classmethod
@@ -121,9 +125,9 @@ class DestinationSettings(Section):
     partitions: int = Field(default=32, ge=1, le=1024)
     retry: RetrySettings = RetrySettings()
     dedupe_window: Duration = Field(default=timedelta(hours=24), ge=timedelta(hours=24))
-    connect_timeout: Annotated[Duration, _Positive] = timedelta(seconds=3)
-    read_timeout: Annotated[Duration, _Positive] = timedelta(seconds=10)
-    deadline: Annotated[Duration, _Positive] = timedelta(seconds=15)
+    connect_timeout: SomeDuration = timedelta(seconds=3)
+    read_timeout: SomeDuration = timedelta(seconds=10)
+    deadline: SomeDuration = timedelta(seconds=15)
     timestamp: Literal["corrected", "original"] = "corrected"
 
 
@@ -141,7 +145,7 @@ class Settings(Section):
     request_bytes_max: int = Field(default=4 * 1024 * 1024, ge=1)
     event_bytes_max: int = Field(default=32 * 1024, ge=1)
     batch_events_max: int = Field(default=2500, ge=1)
-    store_wait: Duration = Field(default=timedelta(seconds=3), ge=timedelta(0))
+    store_wait: Duration = timedelta(seconds=3)
     log_format: Literal["json", "console"] = "json"
     sentry_dsn: Dsn | None = None
     environment: str = Field(default="production", min_length=1)
@@ -212,9 +216,7 @@ def _sources(check: Check) -> dict[str, SourceSettings]:
         name: check.opened(SourceSettings, ("sources", name)) for name in _ids(check, "sources")
     }
     _refuse_shared_keys(check, tables)
-    known = {
-        "destinations": [name for name in check.table(("destinations",)) if _ID.fullmatch(name)]
-    }
+    known = {"destinations": [name for name in check.table(("destinations",)) if _is_id(name)]}
     built = {
         name: check.section(
             SourceSettings, ("sources", name), table, given={"id": name}, context=known
@@ -235,7 +237,7 @@ def _refuse_shared_keys(check: Check, sources: Mapping[str, Mapping[str, Any]]) 
 
 def _ids(check: Check, tables: Literal["sources", "destinations"]) -> list[str]:
     found = check.table((tables,))
-    good = [name for name in found if _ID.fullmatch(name)]
+    good = [name for name in found if _is_id(name)]
     if check.written.at((tables,)) in (None, {}):
         check.refuse((tables,), f"expected at least one [{tables}.<id>]; found none")
     for name in found.keys() - set(good):

@@ -1,0 +1,231 @@
+"""Takes Segment's events over HTTP: a bare ASGI callable, since a framework halves its speed.
+
+200 means that the store has confirmed the events for every destination of their source.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import redis
+import redis.asyncio
+import structlog
+
+from app import answers
+from app.acceptance import Limits
+from app.answers import Answer
+from app.append import Appended, AsyncLog
+from app.counters import Counters
+from app.destination import Destination
+from app.destinations import ACCOUNTS, KINDS
+from app.group_commit import Admissions, GroupCommit
+from app.keys import SourceKeys
+from app.reception import Reception, Take, batch, single
+from app.routing import TYPES, Sources
+from app.settings import Settings, load
+from app.store import connect_async
+from app.wake import Wakes
+
+FLUSH_EVERY_S = 1.0
+OPEN_AGAIN_S = 0.5
+STORE_ANSWERS_WITHIN_S = 2.0
+READ_AND_LET_GO = 4  # times the hard cap
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
+
+_log = structlog.get_logger(__name__)
+
+
+class ClientLeftError(Exception):
+    """The client closed its connection before the request was complete."""
+
+
+def application() -> "Ingest":
+    """What `uvicorn --factory app.ingest:application` serves, set up as relay.toml says."""
+    settings = load(ACCOUNTS)
+    store = connect_async(settings.store_url.get_secret_value())
+    wakes = Wakes(settings.broker_url.get_secret_value())
+    return Ingest(settings, KINDS, store, wakes.send)
+
+
+class Ingest:
+    """The ASGI application. `wake` (destination, queue) may block; it is called in a thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: Mapping[str, Destination[Any]],
+        store: redis.asyncio.Redis,
+        wake: Callable[[str, str], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._wake = wake
+        self._delivery_log = AsyncLog(store, settings.destinations)
+        self._opened = asyncio.Event()
+        self._commits = GroupCommit(self._append, self._send_wake, wait=settings.store_wait)
+        self._counters = Counters(store)
+        limits = Limits(settings.event_bytes_max, settings.batch_events_max)
+        sources = Sources.of(settings, kinds)
+        self._reception = Reception(sources, limits, self._commits, self._counters)
+        self._too_large = answers.too_large(settings.request_bytes_max)
+        self._endpoints = self._paths()
+        self._background: set[asyncio.Task[None]] = set()
+        self._wakes: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            try:
+                answer = await self._answer(scope, receive)
+            except ClientLeftError:
+                return
+            await send(answer.start)
+            await send(answer.body)
+
+    def _paths(self) -> dict[str, dict[str, Endpoint]]:
+        """What is done at each path, by method; each may end in a slash."""
+        paths: dict[str, dict[str, Endpoint]] = {
+            "/healthz": {"GET": _alive},
+            "/readyz": {"GET": self._ready},
+        }
+        paths |= {f"/v1/{type_}": {"POST": self._taking(single(type_))} for type_ in TYPES}
+        paths |= {f"/v1/{name}": {"POST": self._taking(batch)} for name in ("batch", "import")}
+        return paths | {f"{path}/": methods for path, methods in paths.items()}
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        methods = self._endpoints.get(scope["path"])
+        if methods is None:
+            return answers.NOT_FOUND
+        endpoint = methods.get(scope["method"])
+        if endpoint is None:
+            return answers.wrong_method(", ".join(methods))
+        try:
+            return await endpoint(scope, receive)
+        except ClientLeftError:
+            raise
+        except Exception:  # noqa: BLE001 - a plain-text 500 makes some SDKs misbehave
+            _log.exception("request.failed", path=scope["path"])
+            return answers.FAILED
+
+    def _taking(self, take: Take) -> Endpoint:
+        async def taken(scope: Scope, receive: Receive) -> Answer:
+            sent = await _read(receive, self._settings.request_bytes_max)
+            if sent is None:
+                return self._too_large
+            return await self._reception.answer(take, _header(scope, b"authorization"), sent)
+
+        return taken
+
+    async def _ready(self, _scope: Scope, _receive: Receive) -> Answer:
+        if not self._opened.is_set():
+            return answers.unavailable("the store has not answered since the start")
+        try:
+            async with asyncio.timeout(STORE_ANSWERS_WITHIN_S):
+                await self._write_nothing()
+        except TimeoutError:
+            return answers.unavailable(f"no answer of the store in {STORE_ANSWERS_WITHIN_S:g} s")
+        except redis.RedisError as error:
+            return answers.unavailable(f"the store takes nothing: {error}")
+        return answers.SUCCESS
+
+    async def _write_nothing(self) -> None:
+        """Only a write shows that the store has memory left and is no replica."""
+        async with self._store.pipeline(transaction=False) as pipe:
+            pipe.ping()
+            for source in list(self._settings.sources)[:1]:
+                pipe.hincrby(SourceKeys(source).counts, "accepted", 0)
+            await pipe.execute()
+
+    async def _append(self, admissions: Admissions) -> dict[str, Appended]:
+        await self._opened.wait()
+        return await self._delivery_log.append(admissions)
+
+    def _send_wake(self, destination: str) -> None:
+        queue = self._settings.destinations[destination].queue
+        wake = asyncio.create_task(asyncio.to_thread(self._wake, destination, queue))
+        self._wakes.add(wake)
+        wake.add_done_callback(self._woken)
+
+    def _woken(self, wake: asyncio.Task[None]) -> None:
+        self._wakes.discard(wake)
+        if not wake.cancelled() and (error := wake.exception()):
+            _log.warning("wake.failed", error=repr(error))  # the tick wakes what is overdue
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _start(self) -> None:
+        """Start even when the store is away: /readyz says so, and requests wait for it."""
+        opening = asyncio.create_task(self._open())
+        self._background = {opening, asyncio.create_task(self._flush())}
+        await asyncio.wait({opening}, timeout=STORE_ANSWERS_WITHIN_S)
+
+    async def _close(self) -> None:
+        await self._commits.close()
+        for task in self._background:
+            task.cancel()
+        if pending := self._wakes | self._background:
+            await asyncio.wait(pending, timeout=STORE_ANSWERS_WITHIN_S)
+        await self._counters.flush()
+        await self._store.aclose()
+
+    async def _open(self) -> None:
+        while not self._opened.is_set():
+            try:
+                await self._delivery_log.open()
+                self._opened.set()
+            except redis.RedisError as error:
+                _log.warning("store.missed", error=repr(error))
+                await asyncio.sleep(OPEN_AGAIN_S)
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            await self._counters.flush()
+
+
+async def _alive(_scope: Scope, _receive: Receive) -> Answer:
+    return answers.SUCCESS
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    """A header's value; empty when there is none. ASGI gives names in lower case."""
+    for header, value in scope["headers"]:
+        if header == name:
+            return bytes(value)
+    return b""
+
+
+async def _read(receive: Receive, bytes_max: int) -> bytes | None:
+    """The body; None when it is larger.
+
+    What is beyond the maximum is read and let go, within a bound: a client that is cut off while
+    it sends sees a reset instead of the answer, and sends it all again.
+    """
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more and size <= READ_AND_LET_GO * bytes_max:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeftError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        chunks.append(chunk)
+        if size > bytes_max:
+            chunks.clear()
+        more = message.get("more_body", False)
+    return b"".join(chunks) if size <= bytes_max else None

@@ -79,7 +79,7 @@ class RetrySettings(Section):
     attempts_max: int = Field(default=250, ge=1)
     age_max: SomeDuration = timedelta(hours=24)
     wait_initial: SomeDuration = timedelta(seconds=1)
-    wait_max: SomeDuration = timedelta(minutes=15)
+    wait_max: SomeDuration = Field(default=timedelta(minutes=15), validate_default=True)
 
     @field_validator("wait_max")
     @classmethod

@@ -1,0 +1,24 @@
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.destination import Destination
+from app.destinations import KINDS
+from app.settings import DestinationSettings
+from tests.destinations.samples import SAMPLES, Sample, account_of
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of destination with an account of it."""
+
+    kind: Destination[Any]
+    account: DestinationSettings
+    sample: Sample
+
+
+@pytest.fixture(scope="session", params=sorted(KINDS))
+def subject(request: pytest.FixtureRequest) -> Subject:
+    kind, sample = KINDS[request.param], SAMPLES[request.param]
+    return Subject(kind, account_of(kind.account, sample), sample)

@@ -1,0 +1,43 @@
+"""One account and one event of each kind of destination, for the suite that all of them pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.settings import DestinationSettings
+
+ID = "022bb90c-bbac-11e4-8dfc-aa07a5b093db"
+SECRET = "sk_test.00000000.sEcReT"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An account's settings, an event that becomes an item, and statuses with their meaning."""
+
+    settings: Mapping[str, object]
+    event: bytes
+    delivered: frozenset[int]
+
+
+SAMPLES = {
+    "kable": Sample(
+        settings={
+            "id": "kable",
+            "kind": "kable",
+            "api_key": SECRET,
+            "kable_client_id": "kci_1",
+        },
+        event=(
+            b'{"type":"track","event":"Call","userId":"u1","messageId":"%s",'
+            b'"timestamp":"2022-01-09T09:32:01.000Z",'
+            b'"properties":{"price":1.10,"units":12345678901234567890,"tags":[1.0,{"a":-0.0}]}}'
+        )
+        % ID.encode(),
+        delivered=frozenset({*range(200, 300), 409}),
+    )
+}
+
+
+def account_of(
+    kind: type[DestinationSettings], sample: Sample, **settings: object
+) -> DestinationSettings:
+    return kind.model_validate({**sample.settings, **settings})

@@ -1,0 +1,199 @@
+"""What every destination keeps to, whatever its kind."""
+
+import json
+import re
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Skip
+from app.destinations import ACCOUNTS, KINDS
+from app.outcome import Delivered, Hold, Outcome, Retryable, Unavailable, decide
+from app.segment import Event
+from app.settings import DestinationSettings, RetrySettings
+from tests.destinations.conftest import Subject
+from tests.destinations.samples import ID, account_of
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+ENVELOPE = ["type", "event", "userId", "anonymousId", "messageId", "timestamp", "context"]
+CONTENT = ["properties", "traits", "originalTimestamp", "groupId", "previousId", "integrations"]
+FIELDS = st.dictionaries(
+    st.sampled_from(ENVELOPE + CONTENT) | st.text(max_size=5), JSON, max_size=4
+)
+BODIES = st.binary() | JSON.map(lambda value: json.dumps(value).encode())
+HEADERS = st.dictionaries(st.sampled_from(["x-request-id", "content-type"]), st.text())
+REPLIES = (
+    st.builds(
+        Answer,
+        status=st.integers(100, 599),
+        headers=HEADERS,
+        body=BODIES,
+        retry_after=st.none() | st.timedeltas(timedelta(0), timedelta(hours=1)),
+    )
+    | st.builds(NotSent, st.text())
+    | st.builds(Lost, st.text())
+)
+TYPES = {"track", "identify", "page", "screen", "group", "alias"}
+
+
+def item_of(subject: Subject, event: bytes | None = None) -> Item:
+    item = subject.kind.transform(Event.decode(event or subject.sample.event), subject.account)
+    assert isinstance(item, Item)
+    return item
+
+
+def secrets_of(account: DestinationSettings) -> list[str]:
+    values = [getattr(account, name) for name in type(account).model_fields]
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def test_a_kind_is_known_by_its_own_name() -> None:
+    assert {name: kind.kind for name, kind in KINDS.items()} == {name: name for name in KINDS}
+    assert {name: kind.account for name, kind in KINDS.items()} == ACCOUNTS
+
+
+def test_a_kind_accepts_types_that_segment_has(subject: Subject) -> None:
+    assert subject.kind.accepts
+    assert subject.kind.accepts <= TYPES
+
+
+@settings(deadline=None)
+@given(known=st.booleans(), fields=FIELDS)
+def test_any_json_object_becomes_an_item_or_a_reason(
+    subject: Subject,
+    known: bool,  # noqa: FBT001 - Hypothesis draws it
+    fields: dict[str, Any],
+) -> None:
+    event = json.loads(subject.sample.event) if known else {}
+    written = json.dumps(event | fields).encode()
+    first, second = (
+        subject.kind.transform(Event.decode(written), subject.account) for _ in range(2)
+    )
+    assert first == second
+    match first:
+        case Item(body):
+            assert body == b"" or json.loads(body) is not None
+        case Skip(why) | Reject(why):
+            assert why
+
+
+def test_an_item_is_made_from_the_event_and_the_account_alone(subject: Subject) -> None:
+    event = Event.decode(subject.sample.event)
+    before = dict(event.fields)
+    assert subject.kind.transform(event, subject.account) == item_of(subject)
+    assert event.fields == before
+
+
+def test_the_message_id_travels_unchanged(subject: Subject) -> None:
+    assert f'"{ID}"'.encode() in item_of(subject).body
+
+
+def test_numbers_leave_as_the_digits_that_came(subject: Subject) -> None:
+    def numbers(body: bytes) -> set[str]:
+        found: set[str] = set()
+        json.loads(body, parse_float=found.add, parse_int=found.add)
+        return found
+
+    assert numbers(subject.sample.event) <= numbers(item_of(subject).body)
+
+
+def test_no_secret_stands_in_what_is_recorded(subject: Subject) -> None:
+    requests = [
+        subject.kind.compose([item_of(subject)], subject.account),
+        subject.kind.probe(subject.account),
+    ]
+    assert secrets_of(subject.account)
+    for secret in secrets_of(subject.account):
+        assert secret not in repr((requests, subject.account))
+
+
+def test_the_credentials_are_headers_that_http_can_carry(subject: Subject) -> None:
+    headers = subject.kind.headers(subject.account)
+    assert set(secrets_of(subject.account)) <= set(" ".join(headers.values()).split())
+    for name, value in headers.items():
+        assert re.fullmatch(r"[A-Za-z0-9-]+: [ -~]+", f"{name}: {value}")
+
+
+@settings(deadline=None)
+@given(reply=REPLIES)
+def test_every_reply_has_a_meaning(subject: Subject, reply: Reply) -> None:
+    outcome = subject.kind.read(reply)
+    assert isinstance(outcome, Outcome)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"null", b"\xff", b'{"message":"no"}', b'{"data":{}}']
+)
+def test_every_status_has_a_meaning_and_only_a_success_is_delivered(
+    subject: Subject, body: bytes
+) -> None:
+    outcomes = {status: subject.kind.read(Answer(status, body=body)) for status in range(100, 600)}
+    delivered = {status for status in outcomes if isinstance(outcomes[status], Delivered)}
+    assert delivered <= subject.sample.delivered
+    assert all(isinstance(outcome, Outcome) for outcome in outcomes.values())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Answer(401),
+        Answer(403),
+        Answer(429),
+        NotSent("ConnectionRefusedError: [Errno 111] Connection refused"),
+    ],
+)
+def test_what_is_not_the_events_fault_spends_no_attempt_and_buries_nothing(
+    subject: Subject, reply: Reply
+) -> None:
+    verdict = decide(
+        subject.kind.read(reply),
+        attempt=10_000,
+        accepted_at=0,
+        now=10**15,
+        policy=RetrySettings(),
+        random=Random(0),
+    )
+    assert isinstance(verdict, Hold)
+    assert verdict.why
+
+
+def test_the_wait_that_a_destination_asks_for_is_passed_on(subject: Subject) -> None:
+    after = timedelta(seconds=7)
+    outcome = subject.kind.read(Answer(429, retry_after=after))
+    assert isinstance(outcome, Retryable | Unavailable)
+    assert outcome.after == after
+
+
+def test_a_request_takes_as_many_items_as_the_batch_says(subject: Subject) -> None:
+    items = [item_of(subject)] * subject.kind.batch.items_max
+    request = subject.kind.compose(items, subject.account)
+    assert request.path.startswith("/")
+    assert request.body.count(ID.encode()) >= len(items)
+    assert json.loads(request.body)
+
+
+def test_the_probe_records_nothing(subject: Subject) -> None:
+    probe = subject.kind.probe(subject.account)
+    composed = subject.kind.compose([item_of(subject)], subject.account)
+    assert (probe.path, probe.body) != (composed.path, composed.body)
+    assert ID.encode() not in probe.body
+
+
+def test_the_address_can_be_overridden(subject: Subject) -> None:
+    account = account_of(subject.kind.account, subject.sample, base_url="http://127.0.0.1:1/x")
+    assert subject.kind.base_url(account) == "http://127.0.0.1:1/x"

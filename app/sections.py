@@ -71,7 +71,7 @@ class Check:
     def opened(self, cls: type[Section], where: Where) -> dict[str, Any]:
         """What is written in a table, with the secrets that files hold read from them."""
         table = dict(self.table(where))
-        for name in _secrets(cls):
+        for name in secret_names(cls):
             if (file := table.pop(f"{name}_file", None)) is None:
                 continue
             if name in table:
@@ -129,7 +129,7 @@ class Check:
 
 def names(cls: type[BaseModel]) -> list[str]:
     """What may be written in a section; a secret also as the file that holds it."""
-    secrets = _secrets(cls)
+    secrets = secret_names(cls)
     return [
         written
         for name in cls.model_fields
@@ -138,7 +138,7 @@ def names(cls: type[BaseModel]) -> list[str]:
     ]
 
 
-def _secrets(cls: type[BaseModel]) -> list[str]:
+def secret_names(cls: type[BaseModel]) -> list[str]:
     return [
         name for name, field in cls.model_fields.items() if _mentions(field.annotation, SecretStr)
     ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from app.destinations import ACCOUNTS
 from app.settings import DestinationSettings, Settings, SettingsError, load
@@ -26,7 +26,7 @@ api_key = "sk_test.a"
 
 class Parrot(DestinationSettings):
     api_key: SecretStr
-    words: dict[str, str] = {}
+    words: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_a_host(self) -> "Parrot":

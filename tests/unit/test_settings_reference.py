@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.destinations import ACCOUNTS
 from app.durations import spelled
-from app.sections import Section
+from app.sections import Section, secret_names
 from app.settings import DestinationSettings, RetrySettings, Settings, SourceSettings
 from app.written import variable_name
 
@@ -53,8 +52,7 @@ def _rows(
         if name not in (but or ()):
             path = (*where, name)
             variable = variable_name(path)
-            secret = SecretStr in (field.annotation, *get_args(field.annotation))
-            yield Row(title, ".".join(path), variable, secret), field
+            yield Row(title, ".".join(path), variable, name in secret_names(cls)), field
 
 
 def _default(field: FieldInfo) -> str | None:

@@ -58,14 +58,16 @@ class Check:
         self.unreadable: set[Where] = set()
 
     def refuse(self, where: Where, why: str) -> None:
-        self.faults.append(f"{self.written.place(where)}: {why}")
+        fault = f"{self.written.place(where)}: {why}"
+        if fault not in self.faults:
+            self.faults.append(fault)
 
     def table(self, where: Where) -> dict[str, Any]:
         """What is written in a table; empty when there is none."""
         table = self.written.at(where)
         if table is None or isinstance(table, dict):
             return table or {}
-        self.refuse(where, f"expected a table; found {shown(table)}")
+        self.refuse(where, f"expected a table; found {shown(table, secret=True)}")
         return {}
 
     def opened(self, cls: type[Section], where: Where) -> dict[str, Any]:

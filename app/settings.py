@@ -240,7 +240,7 @@ def _ids(check: Check, tables: Literal["sources", "destinations"]) -> list[str]:
     good = [name for name in found if _is_id(name)]
     if check.written.at((tables,)) in (None, {}):
         check.refuse((tables,), f"expected at least one [{tables}.<id>]; found none")
-    for name in found.keys() - set(good):
+    for name in [name for name in found if name not in good]:
         near = did_you_mean(name, good)
         check.refuse((tables, name), f"{_ID_EXPECTED}; found {shown(name)}{near}")
     return good

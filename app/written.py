@@ -112,10 +112,10 @@ def _environment(
                 faults.append(f"{name}: expected a JSON object")
                 continue
         for inner, value in _leaves(written):
-            if _put(values, (*where, *inner), value):
-                variables[(*where, *inner)] = f"{name}{_dotted(inner, first=': ')}"
-            else:
+            if not _put(values, (*where, *inner), value):
                 faults.append(f"{name}: expected nothing; {_outer(where, variables)} gives it all")
+            elif value != {}:
+                variables[(*where, *inner)] = f"{name}{_dotted(inner, first=': ')}"
     return values
 
 

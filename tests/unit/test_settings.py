@@ -302,6 +302,16 @@ def test_a_secret_is_never_shown(wrong: str, tmp_path: Path) -> None:
     assert len(found) >= 6
 
 
+def test_a_write_key_in_the_place_of_its_source_is_not_shown_either(tmp_path: Path) -> None:
+    toml = f'sources.web = "{SECRET}"\ndestinations = ["{SECRET}"]'
+    found = faults(toml, tmp_path)
+    assert found[:2] == [
+        "relay.toml: destinations: expected a table; found a list",
+        "relay.toml: sources.web: expected a table; found a text",
+    ]
+    assert SECRET not in "\n".join(found)
+
+
 def test_settings_print_without_their_secrets(tmp_path: Path) -> None:
     made = settings(
         GOOD,

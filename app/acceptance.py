@@ -5,7 +5,7 @@ Pure: values in, values out. An event's values stay the very bytes that came, nu
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -72,7 +72,8 @@ def accept(type_: str, body: Body, arrival: Arrival) -> Accepted | Refused:
     fault = _excess(body.sent, arrival.limits)
     if fault is not None:
         return _refused(fault, body.sent)
-    return _Stamp.of(body, arrival).outcome(type_, body.fields, body.sent)
+    stamp = _Stamp(arrival, body.mended, written(arrival.received_at))
+    return stamp.outcome(type_, body.fields, body.sent)
 
 
 def accept_batch(body: Body, arrival: Arrival) -> list[Accepted | Refused]:
@@ -89,7 +90,14 @@ def accept_batch(body: Body, arrival: Arrival) -> list[Accepted | Refused]:
     if len(items) > arrival.limits.batch_events:
         expected = f"batch: expected at most {arrival.limits.batch_events} events"
         return [_refused(Fault("bad_request", f"{expected}, got {len(items)}"), batch)]
-    stamp = _Stamp.of(body, arrival, _shared(body, "context"), _shared(body, "integrations"))
+    stamp = _Stamp(
+        arrival,
+        body.mended,
+        written(arrival.received_at),
+        moment(body.fields.get("sentAt")),
+        _shared(body, "context"),
+        _shared(body, "integrations"),
+    )
     return [_item(bytes(item), stamp) for item in items]
 
 
@@ -100,21 +108,9 @@ class _Stamp:
     arrival: Arrival
     mended: bool
     received_at: str
-    sent_at: datetime | None
-    context: Fields
-    integrations: Fields
-
-    @classmethod
-    def of(
-        cls,
-        body: Body,
-        arrival: Arrival,
-        context: Fields = NOTHING,
-        integrations: Fields = NOTHING,
-    ) -> "_Stamp":
-        received_at = written(arrival.received_at)
-        sent_at = moment(body.fields.get("sentAt"))
-        return cls(arrival, body.mended, received_at, sent_at, context, integrations)
+    sent_at: datetime | None = None
+    context: Fields = field(default_factory=dict)
+    integrations: Fields = field(default_factory=dict)
 
     def outcome(self, type_: str, fields: Fields, sent: bytes) -> Accepted | Refused:
         found = ids(type_, fields, mended=self.mended)

@@ -9,10 +9,11 @@ from app.segment import Fields, text
 
 _fields = msgspec.json.Decoder(Fields)
 
-# An escaped backslash or a pair is stepped over; what is captured is half a pair.
+# Escaped backslashes and whole pairs are stepped over; what is captured is half a pair.
 _SURROGATE = re.compile(
-    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+    rb"(?:\\\\)+"
+    rb"|(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 
 

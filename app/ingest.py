@@ -74,6 +74,7 @@ class Ingest:
         self._reception = Reception(sources, limits, self._commits, self._counters)
         self._too_large = answers.too_large(settings.request_bytes_max)
         self._endpoints = self._paths()
+        self._closing = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._wakes: set[asyncio.Task[None]] = set()
 
@@ -176,26 +177,33 @@ class Ingest:
 
     async def _close(self) -> None:
         await self._commits.close()
-        for task in self._background:
-            task.cancel()
-        if pending := self._wakes | self._background:
-            await asyncio.wait(pending, timeout=STORE_ANSWERS_WITHIN_S)
-        await self._counters.flush()
+        self._closing.set()
+        await asyncio.wait(self._wakes | self._background, timeout=STORE_ANSWERS_WITHIN_S)
         await self._store.aclose()
 
     async def _open(self) -> None:
-        while not self._opened.is_set():
+        while not self._closing.is_set():
             try:
                 await self._delivery_log.open()
-                self._opened.set()
             except redis.RedisError as error:
                 _log.warning("store.missed", error=repr(error))
-                await asyncio.sleep(OPEN_AGAIN_S)
+                await self._closes_within(OPEN_AGAIN_S)
+            else:
+                self._opened.set()
+                return
 
     async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_EVERY_S)
+        """Write the counters along; the last time when ingest closes."""
+        while not await self._closes_within(FLUSH_EVERY_S):
             await self._counters.flush()
+        await self._counters.flush()
+
+    async def _closes_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._closing.wait()
+        except TimeoutError:
+            return False
 
 
 async def _alive(_scope: Scope, _receive: Receive) -> Answer:

@@ -12,9 +12,10 @@ from app.segment import Fields, text
 
 MESSAGE_ID_MAX = 100
 NESTING_MAX = 200  # whoever reads an event later recurses too, from a deeper stack than ingest's
-EXPONENT_MAX = 1000  # 1e999999999 is a whole number as well
 
 REPLACEMENT = "\ufffd"
+# 1e999999999 is a whole number too, so exponents have at most three digits.
+_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
@@ -92,8 +93,10 @@ def number(written: bytes) -> str | None:
     """The decimal digits of a whole number, exact at any length; None when it is none."""
     if _INTEGER.fullmatch(written):
         return "0" if written == b"-0" else written.decode()
+    if not _NUMBER.fullmatch(written):
+        return None
     value = Decimal(written.decode())
-    if abs(value.adjusted()) > EXPONENT_MAX or value != value.to_integral_value():
+    if value != value.to_integral_value():
         return None
     return f"{value:f}".partition(".")[0] if value else "0"
 

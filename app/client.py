@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 64 * 1024
 RETRY_AFTER_MAX = timedelta(hours=1)
+ERROR_LENGTH_MAX = 300
 
 # One TLS record: a longer piece would be several writes, each with the whole time-out.
 _PIECE_BYTES = 16 * 1024
@@ -68,7 +69,7 @@ class Client:
         try:
             return self._answer(request)
         except (OSError, HTTPError, HTTPException) as error:
-            why = self._masked(_cause(error))
+            why = self._masked(_cause(error))[:ERROR_LENGTH_MAX]
             host = urlsplit(self._base_url).netloc
             if call.sent:
                 return Lost(f"{host} gave no complete answer: {why}")
@@ -235,4 +236,4 @@ def _cause(error: BaseException) -> str:
     """The error that began it: the layers above it only add addresses of objects."""
     while below := error.__cause__ or error.__context__:
         error = below
-    return f"{type(error).__name__}: {error}"
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -244,7 +244,7 @@ def test_a_failed_tls_handshake_sent_nothing(script: Script) -> None:
         (answer(b"", then=reset), "ConnectionResetError: [Errno 104] Connection reset by peer"),
         (answer(b""), "TimeoutError: timed out"),
         (answer(b"HTTP/1.1 200 OK\r\nContent-Le"), "TimeoutError: timed out"),
-        (answer(b"nonsense\r\n\r\n"), "BadStatusLine: nonsense\r\n"),
+        (answer(b"nonsense\r\n\r\n"), "BadStatusLine: nonsense"),
         (
             answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", then=close),
             "IncompleteRead: IncompleteRead(2 bytes read, 7 more expected)",
@@ -370,7 +370,13 @@ def test_a_secret_that_comes_back_is_masked() -> None:
         400, {"x-seen": "***", "content-length": "14"}, b"no key: ***"
     )
     refused = reply_to(answer(b"s3cr3t\r\n\r\n"))
-    assert kind_and_cause(refused) == (Lost, "gave no complete answer: BadStatusLine: ***\r\n")
+    assert kind_and_cause(refused) == (Lost, "gave no complete answer: BadStatusLine: ***")
+
+
+def test_an_error_is_one_short_line() -> None:
+    reply = reply_to(answer(b"x\t" * 9999 + b"\r\n\r\n"))
+    _, why = kind_and_cause(reply)
+    assert why == "gave no complete answer: " + ("BadStatusLine: " + "x " * 9999)[:300]
 
 
 @pytest.mark.parametrize(

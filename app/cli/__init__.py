@@ -1,0 +1,139 @@
+"""The command `relay`. Exit codes: 0 done, 1 failed, 2 wrong use, 3 not reachable."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.config import Config, settings
+from app.cli.exits import DONE, WRONG_USE, leave
+
+INGEST_URL = "http://127.0.0.1:8000"
+
+relay = typer.Typer(
+    name="relay",
+    help="Usage Relay: takes Segment events and delivers them as usage.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+IngestUrl = Annotated[str, typer.Option("--url", help="Where ingest listens.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    relay()
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if asked:
+        sys.stdout.write(f"usage-relay {version('usage-relay')}\n")
+        raise typer.Exit(DONE)
+
+
+@relay.callback()
+def _relay(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None: ...
+
+
+@relay.command()
+def dev(
+    *,
+    ingest_port: Port = 8000,
+    sandbox_port: Port = 8002,
+    store_port: Port = 8003,
+    data_dir: Annotated[Path, typer.Option(help="Keeps its data between runs.")] = Path(".relay"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes of the Celery worker.")] = 4,
+) -> None:
+    """Start everything on this machine, with a pretend Kable to deliver to.
+
+    With RELAY_STORE_URL set it starts no store of its own. Ctrl-C ends everything.
+
+    Example: relay dev --ingest-port 9000 --data-dir /tmp/relay
+    """
+    from app.dev import Options, run
+
+    options = Options(
+        ingest_port=ingest_port,
+        sandbox_port=sandbox_port,
+        store_port=store_port,
+        folder=data_dir.absolute(),
+        workers=workers,
+    )
+    raise typer.Exit(run(options))
+
+
+@relay.command()
+def check(*, config: Config = None, as_json: AsJson = False) -> None:
+    """Check configuration, store, broker and the credentials of every destination.
+
+    Example: relay check --config /etc/relay.toml
+    """
+    from app.cli.check import run
+
+    raise typer.Exit(run(config, as_json=as_json))
+
+
+@relay.command()
+def status(
+    *,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Wait until a delivery can flow."),
+    ] = None,
+    url: IngestUrl = INGEST_URL,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what every destination has accepted, delivered and still holds.
+
+    Exit code 0: a delivery can flow; 3: store or ingest do not answer; 1: otherwise.
+
+    Example: relay status --wait 30
+    """
+    from app.cli.status import run
+
+    raise typer.Exit(run(settings(config), url.rstrip("/"), wait or 0, as_json=as_json))
+
+
+@relay.command()
+def send(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.ndjson", help="One Segment event per line; - reads standard input."
+        ),
+    ],
+    *,
+    url: IngestUrl = INGEST_URL,
+    write_key: Annotated[
+        str | None,
+        typer.Option(help="Default: that of the only source in the configuration."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="At most so many events per second.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Send events from a file. Run it again after an interruption: repeats are not taken twice.
+
+    An event without messageId gets one from its line, so that it is the same in every run.
+
+    Example: relay send usage.ndjson --rate 500
+    """
+    from app.cli.send import run, sole_write_key
+
+    if file != Path("-") and not (file.exists() and not file.is_dir()):
+        leave(f"there is no file {file}; expected one Segment event per line", WRONG_USE)
+    key = write_key or sole_write_key(settings(config))
+    raise typer.Exit(run(file, url.rstrip("/"), key, rate))

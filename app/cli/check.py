@@ -1,0 +1,174 @@
+"""`relay check`: what would keep the relay from keeping its promises, and what to do."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import redis
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.config import loaded
+from app.cli.exits import DONE, FAILED
+from app.cli.tables import show
+from app.client import Client
+from app.destinations import KINDS
+from app.outcome import Delivered, Outcome, Skipped
+from app.settings import DestinationSettings, Settings, SettingsError
+from app.store import connect
+
+STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+VERSION_MIN = 7
+CONNECT_S = 3.0
+BROKER_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part was found, and what to do when it is not as it should be."""
+
+    part: str
+    state: Literal["ok", "warning", "failed"]
+    found: str
+    advice: str = ""
+
+
+def run(config: Path | None, *, as_json: bool) -> int:
+    findings = list(_findings(config))
+    if as_json:
+        items = [asdict(finding) for finding in findings]
+        json.dump({"items": items, "next_cursor": None}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        show(_table(findings))
+    return FAILED if any(finding.state == "failed" for finding in findings) else DONE
+
+
+def _findings(config: Path | None) -> Iterator[Finding]:
+    try:
+        settings = loaded(config)
+    except SettingsError as error:
+        for fault in error.faults:
+            yield Finding("configuration", "failed", fault, "mend relay.toml or RELAY_*")
+        return
+    sources, destinations = len(settings.sources), len(settings.destinations)
+    yield Finding("configuration", "ok", f"{sources} source(s), {destinations} destination(s)")
+    yield from _store_findings(settings)
+    yield _broker(settings)
+    for account in settings.destinations.values():
+        yield _credentials(account)
+
+
+def _store_findings(settings: Settings) -> Iterator[Finding]:
+    with connect(settings.store_url.get_secret_value()) as store:
+        try:
+            info: Mapping[str, object] = store.info()
+            yield version(info)
+            yield from persistence(info, _fsync(store))
+            yield eviction(info)
+        except redis.RedisError as error:
+            advice = "start the store, or mend store_url"
+            yield Finding("store", "failed", f"does not answer: {error}", advice)
+
+
+def version(info: Mapping[str, object]) -> Finding:
+    """Valkey names its own version beside the version of Redis that it resembles."""
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    found = str(info.get("valkey_version") or info.get("redis_version") or "unknown")
+    major = found.partition(".")[0]
+    if major.isdecimal() and int(major) >= VERSION_MIN:
+        return Finding("store", "ok", f"{name} {found}")
+    advice = f"use Redis {VERSION_MIN} or Valkey {VERSION_MIN}, or newer"
+    return Finding("store", "failed", f"{name} {found} is too old", advice)
+
+
+def persistence(info: Mapping[str, object], fsync: str | None) -> Iterator[Finding]:
+    """What a crash of the store can lose; `fsync` is None where CONFIG is forbidden."""
+    part, advice = "durability", "set appendonly yes and appendfsync always in the store"
+    if not info.get("aof_enabled"):
+        found = "appendonly no: a restart of the store loses accepted events"
+        yield Finding(part, "failed", found, advice)
+    elif info.get("aof_last_write_status") not in (None, "ok"):
+        yield Finding(part, "failed", "the store cannot write to disk", "free its disk")
+    elif fsync is None:
+        found = "appendonly yes; CONFIG is forbidden, so appendfsync is not known"
+        ask = "ask your provider for appendfsync; below always, a crash loses accepted events"
+        yield Finding(part, "warning", found, ask)
+    elif fsync == "always":
+        yield Finding(part, "ok", "appendonly yes, appendfsync always: accepted is on disk")
+    elif fsync == "everysec":
+        found = "appendfsync everysec: a crash loses what was accepted in the last 1 to 2 s"
+        yield Finding(part, "warning", found, advice)
+    else:
+        found = f"appendfsync {fsync}: a crash loses what was accepted in the last 30 s or more"
+        yield Finding(part, "failed", found, advice)
+
+
+def eviction(info: Mapping[str, object]) -> Finding:
+    policy = info.get("maxmemory_policy")
+    if policy == "noeviction":
+        return Finding("memory", "ok", "maxmemory-policy noeviction")
+    found = f"maxmemory-policy {policy}: a full store deletes accepted events"
+    return Finding("memory", "failed", found, "set maxmemory-policy noeviction in the store")
+
+
+def credentials(destination: str, outcome: Outcome) -> Finding:
+    """What the answer to a destination's probe says of its credentials."""
+    part = f"destination {destination}"
+    if isinstance(outcome, Delivered | Skipped):
+        return Finding(part, "ok", "answers, and takes the credentials")
+    advice = f"look at the credentials and base_url of destinations.{destination}"
+    return Finding(part, "failed", outcome.why, advice)
+
+
+def _fsync(store: redis.Redis) -> str | None:
+    try:
+        config: Mapping[str | None, str | None] = store.config_get("appendfsync")
+    except redis.ResponseError:
+        return None
+    return config.get("appendfsync")
+
+
+def _broker(settings: Settings) -> Finding:
+    """That it answers will do: Celery's messages are only wakes, which may be lost."""
+    url = settings.broker_url.get_secret_value()
+    if url == settings.store_url.get_secret_value():
+        return Finding("broker", "ok", "the store")
+    parts = urlsplit(url)
+    port = parts.port or BROKER_PORTS.get(parts.scheme, 6379)
+    where = f"{parts.scheme}://{parts.hostname}:{port}"
+    try:
+        if parts.scheme in ("redis", "rediss"):
+            with connect(url) as broker:
+                broker.ping()
+        elif parts.hostname:
+            socket.create_connection((parts.hostname, port), timeout=CONNECT_S).close()
+        else:
+            found = f"{parts.scheme} is not checked"
+            return Finding("broker", "warning", found, "see that a worker starts with it")
+    except (redis.RedisError, OSError) as error:
+        advice = "start the broker, or mend broker_url; until then workers wait"
+        return Finding("broker", "failed", f"{where} does not answer: {error}", advice)
+    return Finding("broker", "ok", f"{where} answers")
+
+
+def _credentials(account: DestinationSettings) -> Finding:
+    kind = KINDS[account.kind]
+    client = Client(kind, account)
+    try:
+        return credentials(account.id, kind.read(client.send(kind.probe(account))))
+    finally:
+        client.close()
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table("part", "state", "found", "what to do", box=None)
+    for finding in findings:
+        state = Text(finding.state, style=STYLES[finding.state])
+        table.add_row(finding.part, state, Text(finding.found), Text(finding.advice))
+    return table

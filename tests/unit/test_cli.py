@@ -1,0 +1,357 @@
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import redis
+from pydantic import SecretStr
+from requests.structures import CaseInsensitiveDict
+
+from app.cli.check import Finding, credentials, eviction, persistence, version
+from app.cli.lines import BATCH_BYTES_MAX, Faults, Repeats, batches, event
+from app.cli.progress import estimate
+from app.cli.send import Later, Refused, Taken, meaning
+from app.cli.status import Standing, exit_code, item, state
+from app.destinations.kable import KableAccount
+from app.dev import taken
+from app.log import Census
+from app.outcome import Delivered, Unavailable
+from app.presence import announce, announce_tick, live_queues, ticking
+from app.readiness import Obstacle
+from tests.conftest import free_port
+
+RELAY = str(Path(sys.executable).with_name("relay"))
+
+ACCOUNT = KableAccount(
+    id="kable", api_key=SecretStr("sk_test.x"), kable_client_id="kci_x", queue="billing"
+)
+CENSUS = Census(
+    accepted=10,
+    waiting=3,
+    retrying=1,
+    dead=1,
+    unmapped=0,
+    delivered=4,
+    skipped=0,
+    discarded=0,
+    oldest_ms=1_000,
+    pumps=0,
+    held_until=None,
+    why="",
+)
+
+
+def relay(*words: str, folder: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 - our own command
+        (RELAY, *words), cwd=folder, input=given, capture_output=True, check=False, timeout=60
+    )
+
+
+class Ingest(ThreadingHTTPServer):
+    """Takes batches, after giving the answers that it was told to give first."""
+
+    def __init__(self, first: Sequence[tuple[int, dict[str, str]]] = ()) -> None:
+        super().__init__(("127.0.0.1", 0), _Requests)
+        self.first = list(first)
+        self.events: list[dict[str, object]] = []
+        self.credentials: set[str] = set()
+        self.sizes: list[int] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Requests(BaseHTTPRequestHandler):
+    server: Ingest
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, headers = self.server.first.pop(0) if self.server.first else (200, {})
+        if status == 200:
+            self.server.sizes.append(len(body))
+            self.server.events += json.loads(body)["batch"]
+            self.server.credentials.add(self.headers["Authorization"])
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+Serve = Callable[[Ingest], Ingest]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    begun: list[Ingest] = []
+
+    def begin(server: Ingest) -> Ingest:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        begun.append(server)
+        return server
+
+    yield begin
+    for server in begun:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def repeats() -> Iterator[Repeats]:
+    repeats = Repeats()
+    yield repeats
+    repeats.close()
+
+
+def test_version_and_help_answer_without_a_configuration(tmp_path: Path) -> None:
+    assert relay("--version", folder=tmp_path).stdout == b"usage-relay 0.1.0\n"
+    for command in ("dev", "check", "status", "send"):
+        shown = relay(command, "--help", folder=tmp_path)
+        assert (shown.returncode, b"Example: relay " in shown.stdout) == (0, True)
+
+
+def test_wrong_use_ends_with_2(tmp_path: Path) -> None:
+    assert relay("send", "nowhere.ndjson", folder=tmp_path).returncode == 2
+    assert relay("status", "--wait", "soon", folder=tmp_path).returncode == 2
+
+
+def test_every_fault_of_the_configuration_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('store_url = 3\nnonsense = "x"\n')
+    checked = relay("check", "--json", folder=tmp_path)
+    findings = json.loads(checked.stdout)["items"]
+    assert checked.returncode == 1
+    assert {(one["part"], one["state"]) for one in findings} == {("configuration", "failed")}
+    assert b"store_url" in checked.stdout
+    assert b"nonsense" in checked.stdout
+
+
+def test_a_store_that_is_away_is_not_reachable(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    (tmp_path / "relay.toml").write_text(
+        f'store_url = "redis://127.0.0.1:{free_port()}/0"\n'
+        '[sources.one]\nwrite_key = "one"\ndestinations = ["kable"]\n'
+        f'[destinations.kable]\nkind = "kable"\nbase_url = "{url}"\n'
+        'api_key = "sk_test.x"\nkable_client_id = "kci_x"\n'
+    )
+    status = relay("status", "--url", url, folder=tmp_path)
+    assert (status.returncode, b"Traceback" in status.stderr) == (3, False)
+    assert b"the store does not answer" in status.stderr
+    checked = relay("check", "--json", folder=tmp_path)
+    found = {one["part"]: one["state"] for one in json.loads(checked.stdout)["items"]}
+    assert found == {
+        "configuration": "ok",
+        "store": "failed",
+        "broker": "ok",
+        "destination kable": "failed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("aof", "fsync", "expected"),
+    [
+        (1, "always", "ok"),
+        (1, "everysec", "warning"),
+        (1, "no", "failed"),
+        (1, None, "warning"),
+        (0, "always", "failed"),
+    ],
+)
+def test_durability_is_what_the_store_says_it_is(
+    aof: int, fsync: str | None, expected: str
+) -> None:
+    info = {"aof_enabled": aof, "aof_last_write_status": "ok"}
+    assert [finding.state for finding in persistence(info, fsync)] == [expected]
+
+
+def test_a_store_that_cannot_write_has_failed() -> None:
+    (finding,) = persistence({"aof_enabled": 1, "aof_last_write_status": "err"}, "always")
+    assert (finding.state, finding.found) == ("failed", "the store cannot write to disk")
+
+
+def test_only_noeviction_keeps_what_was_accepted() -> None:
+    states = [eviction({"maxmemory_policy": name}).state for name in ("noeviction", "allkeys-lru")]
+    assert states == ["ok", "failed"]
+
+
+def test_stores_before_version_7_are_refused() -> None:
+    valkey = version({"redis_version": "7.2.4", "valkey_version": "9.1.2"})
+    assert valkey == Finding("store", "ok", "Valkey 9.1.2")
+    assert version({"redis_version": "10.0.1"}).state == "ok"
+    assert version({"redis_version": "6.2.14"}).state == "failed"
+
+
+def test_a_probe_that_is_refused_says_where_to_look() -> None:
+    assert credentials("kable", Delivered()).state == "ok"
+    assert credentials("kable", Unavailable("401 Unauthorized")) == Finding(
+        "destination kable",
+        "failed",
+        "401 Unauthorized",
+        "look at the credentials and base_url of destinations.kable",
+    )
+
+
+def test_a_destination_is_listed_as_the_api_lists_it() -> None:
+    assert item(Standing(ACCOUNT, CENSUS, served=True), now=3_500) == {
+        "id": "kable",
+        "kind": "kable",
+        "state": "delivering",
+        "reason": "",
+        "oldest_seconds": 2.5,
+        "waiting": 3,
+        "retrying": 1,
+        "dead": 1,
+        "accepted": 10,
+        "delivered": 4,
+        "skipped": 0,
+        "discarded": 0,
+        "unmapped": 0,
+        "unaccounted": 1,
+    }
+
+
+def test_a_state_names_what_keeps_a_destination_from_delivering() -> None:
+    held = replace(CENSUS, held_until=1_700_000_000_000, why="429")
+    assert state(Standing(ACCOUNT, held, served=True)) == (
+        "throttled",
+        "held until 2023-11-14T22:13:20Z: 429",
+    )
+    assert state(Standing(ACCOUNT, CENSUS, served=False)) == (
+        "unattended",
+        "no worker consumes the queue pump.billing",
+    )
+
+
+def test_status_tells_away_from_not_ready() -> None:
+    away, not_ready = Obstacle("away", away=True), Obstacle("not ready")
+    assert [exit_code(found) for found in ([], [not_ready], [not_ready, away])] == [0, 1, 3]
+
+
+def test_a_queue_is_served_while_its_worker_announces_itself(store: redis.Redis) -> None:
+    announce(store, ["one", "two"], now=1_000)
+    announce(store, ["two"], now=9_000)
+    assert live_queues(store, since=1_000) == {"one", "two"}
+    assert live_queues(store, since=1_001) == {"two"}
+    announce(store, ["two"], now=1_000 + 24 * 3_600_000 + 1)
+    assert live_queues(store, since=0) == {"two"}
+
+
+def test_the_tick_announces_itself(store: redis.Redis) -> None:
+    assert not ticking(store, since=0)
+    announce_tick(store, now=1_000)
+    assert [ticking(store, since=since) for since in (1_000, 1_001)] == [True, False]
+
+
+def test_an_event_keeps_its_bytes_and_gets_a_type_and_an_id(repeats: Repeats) -> None:
+    line = b'{"n": 1.10, "messageId": ""}'
+    first, second = event(line, repeats), event(line, repeats)
+    assert first is not None
+    assert second is not None
+    assert first == second.replace(b"-1", b"-0")
+    assert json.loads(first).keys() == {"n", "messageId", "type"}
+    assert b"1.10" in first
+    assert re.fullmatch(r"[0-9a-f]{32}-0", json.loads(first)["messageId"])
+
+
+def test_an_event_that_has_all_stays_as_it_is(repeats: Repeats) -> None:
+    whole = {"type": "identify", "messageId": "m1", "userId": "u1"}
+    found = event(json.dumps(whole).encode(), repeats)
+    assert found is not None
+    assert json.loads(found) == whole
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"{", b'"x"', b'{"a": "\xff"}', b'{"a": 1} {}', b"3"])
+def test_what_is_no_object_is_no_event(line: bytes, repeats: Repeats) -> None:
+    assert event(line, repeats) is None
+
+
+def test_batches_are_bounded_in_events_and_in_bytes(repeats: Repeats) -> None:
+    lines = b'{"messageId":"m","type":"track"}\n' * 7
+    found = list(batches(io.BytesIO(lines), 3, repeats, Faults()))
+    assert [(batch.events, batch.read) for batch in found] == [(3, 99), (3, 198), (1, 231)]
+    big = json.dumps({"messageId": "m", "type": "track", "x": "x" * 200_000}).encode() + b"\n"
+    sizes = [len(batch.body) for batch in batches(io.BytesIO(big * 5), 500, repeats, Faults())]
+    assert len(sizes) == 3
+    assert max(sizes) <= BATCH_BYTES_MAX + 100
+
+
+def test_lines_that_are_no_event_are_named_and_left_out(repeats: Repeats) -> None:
+    long = b'{"x": "' + b"x" * 2 * BATCH_BYTES_MAX + b'"}\n'
+    file = io.BytesIO(b'{"a":1}\n\noops\n' + long + b'{"a":2}\n[3]')
+    faults = Faults()
+    (batch,) = batches(file, 500, repeats, faults)
+    assert [one["a"] for one in json.loads(batch.body)["batch"]] == [1, 2]
+    assert (faults.count, str(faults)) == (3, "3, 4, 6")
+
+
+def test_only_the_first_faults_are_named() -> None:
+    faults = Faults()
+    for number in range(1, 1_024):
+        faults.add(number)
+    assert str(faults).endswith(", 20 and 1,003 more")
+
+
+def test_an_answer_of_ingest_says_whether_to_try_again() -> None:
+    headers = CaseInsensitiveDict({"retry-after": "7"})
+    assert meaning(200, headers) == Taken()
+    assert meaning(503, headers) == Later("ingest answers 503", timedelta(seconds=7))
+    assert meaning(429, CaseInsensitiveDict()) == Later("ingest answers 429", None)
+    assert meaning(401, headers) == Refused("ingest answers 401")
+
+
+def test_an_estimate_says_what_is_left() -> None:
+    assert estimate(10, 5_000, 250, 1_000) == "sent 5,000 events, 500/s, 25 %, 30 s left"
+    assert estimate(10, 5_000, 250, None) == "sent 5,000 events, 500/s"
+
+
+def test_a_file_arrives_whole_and_a_second_run_sends_the_same_ids(
+    tmp_path: Path, serve: Serve
+) -> None:
+    lines = [json.dumps({"userId": "u", "n": n % 400}) for n in range(1_200)]
+    (tmp_path / "file.ndjson").write_text("\n".join(lines))
+    first, second = serve(Ingest()), serve(Ingest())
+    for server in (first, second):
+        words = ("send", "file.ndjson", "--url", server.url, "--write-key", "key")
+        sent = relay(*words, folder=tmp_path)
+        assert (sent.returncode, sent.stdout) == (
+            0,
+            f"sent 1,200 events to {server.url}\n".encode(),
+        )
+    assert first.events == second.events
+    assert [one["n"] for one in first.events] == [n % 400 for n in range(1_200)]
+    assert len({one["messageId"] for one in first.events}) == 1_200
+    assert first.credentials == {"Basic a2V5Og=="}
+
+
+def test_sending_goes_on_after_ingest_asked_to_wait(tmp_path: Path, serve: Serve) -> None:
+    server = serve(Ingest([(503, {"Retry-After": "0"}), (429, {})]))
+    words = ("send", "-", "--url", server.url, "--write-key", "key", "--rate", "100")
+    sent = relay(*words, folder=tmp_path, given=b'{"userId":"u"}\noops\n')
+    assert (sent.returncode, len(server.events)) == (1, 1)
+    assert sent.stderr.endswith(b"left out 1 that are no JSON object: line 2\n")
+
+
+def test_sending_stops_when_ingest_refuses(tmp_path: Path, serve: Serve) -> None:
+    server = serve(Ingest([(401, {})]))
+    words = ("send", "-", "--url", server.url, "--write-key", "key")
+    sent = relay(*words, folder=tmp_path, given=b'{"userId":"u"}\n')
+    assert (sent.returncode, server.events) == (1, [])
+    assert sent.stderr.startswith(b"relay: ingest answers 401")
+
+
+def test_ports_that_cannot_be_used_are_all_named() -> None:
+    ports = {"ingest": 1, "sandbox": 1, "store": 2}
+    assert list(taken(ports, lambda port: port != 2)) == [
+        "port 1 is given to ingest and to sandbox; move one with --sandbox-port",
+        "port 2, for store, is taken; free it or move store with --store-port",
+    ]

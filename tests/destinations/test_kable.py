@@ -18,7 +18,7 @@ def account(**settings: object) -> KableAccount:
     return KableAccount.model_validate({"id": "kable", "kind": "kable", **keys, **settings})
 
 
-def track(properties: bytes = b"{}", **fields: object) -> Event:
+def track(properties: bytes = b"{}", /, **fields: object) -> Event:
     members = {
         "type": "track",
         "userId": "u1",

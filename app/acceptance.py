@@ -97,6 +97,7 @@ def accept_batch(body: Body, arrival: Arrival) -> list[Accepted | Refused]:
         moment(body.fields.get("sentAt")),
         _shared(body, "context"),
         _shared(body, "integrations"),
+        sum(len(given(body.fields.get(name))) for name in ("context", "integrations")),
     )
     return [_item(bytes(item), stamp) for item in items]
 
@@ -111,6 +112,7 @@ class _Stamp:
     sent_at: datetime | None = None
     context: Fields = field(default_factory=dict)
     integrations: Fields = field(default_factory=dict)
+    shared_bytes: int = 0
 
     def outcome(self, type_: str, fields: Fields, sent: bytes) -> Accepted | Refused:
         found = ids(type_, fields, mended=self.mended)
@@ -161,7 +163,7 @@ class _Stamp:
 def _item(sent: bytes, stamp: _Stamp) -> Accepted | Refused:
     if sent[:1] != b"{":
         return _refused(Fault("bad_request", "expected each event to be an object"), sent)
-    fault = _excess(sent, stamp.arrival.limits)
+    fault = _excess(sent, stamp.arrival.limits, stamp.shared_bytes)
     if fault is not None:
         return _refused(fault, sent)
     fields = _fields.decode(sent)
@@ -171,10 +173,12 @@ def _item(sent: bytes, stamp: _Stamp) -> Accepted | Refused:
     return stamp.outcome(type_, fields, sent)
 
 
-def _excess(sent: bytes, limits: Limits) -> Fault | None:
-    if len(sent) > limits.event_bytes:
+def _excess(sent: bytes, limits: Limits, shared_bytes: int = 0) -> Fault | None:
+    """What a batch shares counts for each of its events, since each is kept with it."""
+    size = len(sent) + shared_bytes
+    if size > limits.event_bytes:
         expected = f"expected at most {limits.event_bytes} bytes for an event"
-        return Fault("event_too_large", f"{expected}, got {len(sent)}")
+        return Fault("event_too_large", f"{expected}, got {size}")
     if nests_deeper_than(sent, NESTING_MAX):
         return Fault("bad_request", f"expected at most {NESTING_MAX} levels of nesting")
     return None

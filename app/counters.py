@@ -1,7 +1,8 @@
 """What came of each source's events, for the operator: counts, and samples of what was refused.
 
 Written along, a second behind: a process that is killed takes its last second of counts with it.
-The ledger of what was accepted does not depend on them.
+The ledger of what was accepted does not depend on them. Each event that a source sends is counted
+once: as `accepted`, `deduplicated` (all its destinations had it), `unrouted` or `refused:CODE`.
 """
 
 from collections import Counter, deque

@@ -26,7 +26,7 @@ from app.log import Leased, Log, Reading
 from app.routing import TYPES
 from app.settings import DestinationSettings, Settings, SourceSettings
 from app.store import connect_async
-from tests.conftest import free_port, wait_until
+from tests.processes import free_port, wait_until
 
 TEST_KINDS = {
     "kable": KINDS["kable"],

@@ -171,6 +171,11 @@ def test_what_a_batch_shares_is_merged_into_each_event_whose_own_members_win() -
     assert [event["integrations"] for event in kept] == [{"Kana": True}, {"Kana": False}]
 
 
+def test_what_a_batch_shares_counts_for_the_size_of_each_event() -> None:
+    outcomes = batch(track(), track(pad="x" * 1000), context={"a": "x" * 1000})
+    assert [code(outcome) for outcome in outcomes] == ["accepted", "event_too_large"]
+
+
 @pytest.mark.parametrize(
     ("integrations", "destinations"),
     [

@@ -96,12 +96,16 @@ def decide(
     outcome: Outcome,
     *,
     attempt: int,
-    accepted_at: int,
+    first_at: int,
     now: int,
     policy: RetryPolicy,
     random: Random,
 ) -> Verdict:
-    """The verdict on attempt number `attempt` (from 1); moments in ms since the epoch."""
+    """The verdict on attempt number `attempt` (from 1); moments in ms since the epoch.
+
+    Age counts from the first attempt, at `first_at`, so that an outage of the destination, in
+    which nothing is attempted, ages nothing.
+    """
     match outcome:
         case Delivered():
             return Done("delivered")
@@ -113,7 +117,7 @@ def decide(
             return Bury("rejected", why)
         case Retryable(why, after):
             due = now + _ms(_wait(after, attempt, policy, random))
-            if attempt >= policy.attempts_max or due - accepted_at > _ms(policy.age_max):
+            if attempt >= policy.attempts_max or due - first_at > _ms(policy.age_max):
                 return Bury("exhausted", why)
             return RetryAt(due)
         case _ as never:

@@ -42,7 +42,7 @@ def settlements(
         verdict = decide(
             outcome,
             attempt=len(head.delivery.attempts) + 1,
-            accepted_at=head.delivery.accepted_at,
+            first_at=_first_at(head.delivery, exchange),
             now=exchange.ended_at,
             policy=policy,
             random=random,
@@ -67,6 +67,10 @@ def settlements(
 def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement:
     """The settlement of a delivery that could not become a request."""
     return _buried(head, Letter(head.delivery, reason, message, now))
+
+
+def _first_at(tried: Delivery, exchange: Exchange) -> int:
+    return tried.attempts[0].at if tried.attempts else exchange.began_at
 
 
 def _buried(head: Head, letter: Letter) -> Settlement:

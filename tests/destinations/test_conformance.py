@@ -163,7 +163,7 @@ def test_what_is_not_the_events_fault_spends_no_attempt_and_buries_nothing(
     verdict = decide(
         subject.kind.read(reply),
         attempt=10_000,
-        accepted_at=0,
+        first_at=0,
         now=10**15,
         policy=RetrySettings(),
         random=Random(0),

@@ -55,7 +55,7 @@ def verdict(
     return decide(
         outcome,
         attempt=attempt,
-        accepted_at=NOW - ms(age),
+        first_at=NOW - ms(age),
         now=NOW,
         policy=policy,
         random=Random(seed),

@@ -1,0 +1,214 @@
+"""The log as a state machine: whatever happens in whatever order, every accepted delivery is in one
+place, nothing that is due is forgotten, and in the end everything moves."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test
+
+from app import dead_letters, delivery
+from app.append import Admission
+from app.keys import destination_key
+from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
+from app.settings import DestinationSettings
+
+ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
+TOKENS = ("pump-1", "pump-2", "pump-3")
+VERBS = st.sampled_from(["delivered", "skipped", "retry", "bury", "hold"])
+BEGINNING = 1_700_000_000_000
+
+
+class LogMachine(RuleBasedStateMachine):
+    """Pumps that lease, read, settle, stall, die and come back late; scripts that run twice."""
+
+    store: redis.Redis
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store.flushall()
+        self.now = BEGINNING
+        self.log = Log(self.store, ACCOUNT, lambda: self.now)
+        self.accepted: set[str] = set()
+        self.finished: set[str] = set()
+        self.held: dict[str, tuple[int, ...]] = {}
+        self.read: dict[str, list[Head]] = {token: [] for token in TOKENS}
+        self.numbers = dict.fromkeys(TOKENS, 0)
+        self.last_settle: tuple[str, int, list[Settlement], int] | None = None
+        self.last_append: list[Admission] = []
+
+    @rule(ids=st.lists(st.integers(0, 40), min_size=1, max_size=6), user=st.integers(0, 5))
+    def append(self, ids: list[int], user: int) -> None:
+        """A request arrives; some of its events may have come before."""
+        names = [f"m-{i}" for i in ids]
+        self.last_append = [Admission(name, "web", f"u-{user}", b"{}") for name in names]
+        appended = self.log.append(self.last_append)
+        new = [name for i, name in enumerate(names) if i not in appended.duplicates]
+        assert sorted(new) == sorted(set(names) - self.accepted)
+        self.accepted.update(new)
+
+    @precondition(lambda self: self.last_append)
+    @rule()
+    def append_again(self) -> None:
+        """The answer to a request got lost and its client repeats it."""
+        appended = self.log.append(self.last_append)
+        assert len(appended.duplicates) == len(self.last_append)
+
+    @rule(token=st.sampled_from(TOKENS), share=st.integers(1, 4), twice=st.booleans())
+    def lease(self, token: str, share: int, twice: bool) -> None:
+        """A wake reaches a pump; the script may run a second time."""
+        leased = self.log.lease(token, share)
+        if twice and isinstance(leased, Leased):
+            again = self.log.lease(token, share)
+            assert isinstance(again, Leased)
+            assert set(again.partitions) == set(leased.partitions)
+        if isinstance(leased, Leased):
+            self.held[token] = leased.partitions
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), count=st.integers(1, 5))
+    def read_heads(self, data: st.DataObject, count: int) -> None:
+        """A pump that may have lost its lease meanwhile reads on."""
+        token = data.draw(st.sampled_from(sorted(self.held)))
+        readings = [Reading(p, "", count, count) for p in self.held[token]]
+        with suppress(StaleLease):
+            self.read[token] = list(self.log.heads(token, readings).heads)
+
+    @precondition(lambda self: any(self.read.values()))
+    @rule(data=st.data(), wait=st.integers(0, 60_000))
+    def settle(self, data: st.DataObject, wait: int) -> None:
+        """Answers come in; a pump that was taken over may not record its verdicts."""
+        token = data.draw(st.sampled_from([t for t in TOKENS if self.read[t]]))
+        chosen = [self._settlement(head, data.draw(VERBS), wait) for head in self.read[token]]
+        settlements = [one for one in chosen if one is not None]
+        self.numbers[token] += 1
+        before = self._places()
+        with suppress(StaleLease):
+            acted = self.log.settle(token, self.numbers[token], settlements)
+            self.last_settle = (token, self.numbers[token], settlements, acted)
+            self.finished |= before - self._places()
+
+    @precondition(lambda self: self.last_settle)
+    @rule()
+    def settle_again(self) -> None:
+        """The answer of a settle got lost and the client repeats it."""
+        assert self.last_settle
+        token, number, settlements, acted = self.last_settle
+        before = self._places()
+        if number == self.numbers[token] and token in self.held:
+            with suppress(StaleLease):
+                assert self.log.settle(token, number, settlements) == acted
+        assert self._places() == before
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from(sorted(self.held)))
+        with suppress(StaleLease):
+            self.log.renew(token, self.held[token])
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), twice=st.booleans())
+    def release(self, data: st.DataObject, twice: bool) -> None:
+        """A pump ends in order."""
+        token = data.draw(st.sampled_from(sorted(self.held)))
+        self.log.release(token)
+        if twice:
+            self.log.release(token)
+        del self.held[token]
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def die(self, data: st.DataObject) -> None:
+        """A pump is killed between two commands; what it had read is forgotten."""
+        token = data.draw(st.sampled_from(sorted(self.held)))
+        del self.held[token]
+        self.read[token] = []
+
+    @rule(ms=st.integers(1, 2 * LEASE_MS))
+    def time_passes(self, ms: int) -> None:
+        self.now += ms
+
+    @invariant()
+    def every_accepted_delivery_is_in_exactly_one_place(self) -> None:
+        places = self._placed()
+        assert len(places) == len(set(places))
+        assert set(places) | self.finished == self.accepted
+        assert not set(places) & self.finished
+        assert self.log.census().unaccounted == 0
+
+    @invariant()
+    def nothing_waits_that_no_index_names(self) -> None:
+        assert self.log.sweep() == 0
+
+    def teardown(self) -> None:
+        """Every pump has died; a fresh one finds and finishes all that is not buried."""
+        self.now += 24 * 3_600_000
+        for round_ in range(2 * ACCOUNT.partitions):
+            if self.log.overdue(0) == "nothing":
+                break
+            token = f"fresh-{round_}"
+            leased = self.log.lease(token, 4)
+            assert isinstance(leased, Leased)
+            found = self.log.heads(token, [Reading(p, "", 99, 99) for p in leased.partitions])
+            self.log.settle(token, 1, [Settlement(head, "delivered") for head in found.heads])
+            self.log.release(token)
+        census = self.log.census()
+        assert (census.waiting, census.retrying, census.unaccounted) == (0, 0, 0)
+
+    def _settlement(self, head: Head, verb: str, wait: int) -> Settlement | None:
+        match verb:
+            case "hold":
+                return None
+            case "retry":
+                return Settlement(head, "retry", self.now + wait, delivery.encode(head.delivery))
+            case "bury":
+                letter = dead_letters.Letter(head.delivery, "rejected", "why", self.now)
+                return Settlement(head, "bury", payload=dead_letters.encode(letter))
+            case "delivered" | "skipped":
+                return Settlement(head, verb)
+        raise AssertionError(verb)
+
+    def _places(self) -> set[str]:
+        return set(self._placed())
+
+    def _placed(self) -> list[str]:
+        return [*self._logged(), *self._late(), *self._dead()]
+
+    def _logged(self) -> Iterator[str]:
+        for partition in range(ACCOUNT.partitions):
+            key = destination_key("kable", "log:") + str(partition)
+            yield from (fields[b"i"].decode() for _, fields in self.store.xrange(key))
+
+    def _late(self) -> Iterator[str]:
+        for partition in range(ACCOUNT.partitions):
+            key = destination_key("kable", "late:") + str(partition)
+            due = destination_key("kable", "due:") + str(partition)
+            late = self.store.hgetall(key)
+            assert set(self.store.zrange(due, 0, -1)) == set(late)
+            yield from (delivery.decode(payload).id for payload in late.values())
+
+    def _dead(self) -> Iterator[str]:
+        letters = self.store.hgetall(destination_key("kable", "dead"))
+        assert set(self.store.zrange(destination_key("kable", "dead:at"), 0, -1)) == set(letters)
+        yield from (dead_letters.decode(letter).delivery.id for letter in letters.values())
+
+
+@pytest.mark.timeout(120)
+def test_whatever_happens_every_accepted_delivery_is_in_exactly_one_place(
+    store: redis.Redis,
+) -> None:
+    machine = type("Machine", (LogMachine,), {"store": store})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -8,5 +8,5 @@ def jittered(
     attempt: int, *, wait_initial: timedelta, wait_max: timedelta, random: Random
 ) -> timedelta:
     """A wait before the try after number `attempt` (from 1): exponential, full jitter."""
-    ceiling = min(wait_max, wait_initial * (1 << min(attempt - 1, 32)))
-    return ceiling * random.random()
+    growth = min(1 << min(attempt - 1, 62), wait_max / wait_initial)
+    return wait_initial * growth * random.random()

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 from tests.processes import free_port, store_answers, valkey, wait_until
+
+settings.register_profile("relay", deadline=None, print_blob=True)
+settings.load_profile("relay")
 
 
 @pytest.fixture(scope="session")

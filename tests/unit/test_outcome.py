@@ -30,7 +30,7 @@ POLICY = RetrySettings(
     attempts_max=5, age_max=timedelta(minutes=10), wait_initial=SECOND, wait_max=60 * SECOND
 )
 LENGTHS = st.timedeltas(timedelta(milliseconds=1), timedelta(days=30))
-SHORT = st.timedeltas(timedelta(milliseconds=1), timedelta(hours=4))
+SHORT = st.timedeltas(timedelta(milliseconds=1), timedelta(days=30))
 
 
 @st.composite

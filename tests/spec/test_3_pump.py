@@ -1,4 +1,4 @@
-"""The pump takes what waits to Kable: once each, in order, and never at the cost of another event."""
+"""The pump takes what waits to Kable: once each, in order, one event never for another."""
 
 import json
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 import requests
-import segment.analytics as analytics
+from segment import analytics
 
 from app.log import Log
 from app.settings import DestinationSettings

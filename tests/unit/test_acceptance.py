@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
-from app.body import MalformedError, decode
-from app.routing import TYPES, Route, Source
+from app.ingest.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
+from app.ingest.body import MalformedError, decode
+from app.ingest.routing import TYPES, Route, Source
 
 RECEIVED_AT = datetime(2026, 3, 4, 5, 6, 7, 891000, UTC)
 ROUTES = (Route("usage", "Kable"), Route("limits", "Kana"))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.durations import duration, spelled
+from app.settings.durations import duration, spelled
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from app.append import Admission, Appended
-from app.group_commit import GroupCommit, NotStoredError
+from app.ingest.group_commit import GroupCommit, NotStoredError
 
 Admissions = Mapping[str, Sequence[Admission]]
 WAIT = timedelta(seconds=1)

@@ -1,5 +1,5 @@
-"""The log as a state machine: whatever happens in whatever order, every accepted delivery is in one
-place, nothing that is due is forgotten, and in the end everything moves."""
+"""The log as a state machine: whatever happens, in whatever order, every accepted delivery is in
+one place, nothing that is due is forgotten, and in the end everything moves."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,8 +8,13 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app import dead_letters, delivery
 from app.append import Admission

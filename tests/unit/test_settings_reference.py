@@ -9,10 +9,10 @@ from typing import NamedTuple
 from pydantic.fields import FieldInfo
 
 from app.destinations import ACCOUNTS
-from app.durations import spelled
-from app.sections import Section, secret_names
 from app.settings import DestinationSettings, RetrySettings, Settings, SourceSettings
-from app.written import variable_name
+from app.settings.durations import spelled
+from app.settings.sections import Section, secret_names
+from app.settings.written import variable_name
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 DESTINATION = ("destinations", "<id>")

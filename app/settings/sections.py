@@ -16,8 +16,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from app.wording import did_you_mean, refusal, shown
-from app.written import Where, Written, variable_name
+from app.settings.wording import did_you_mean, refusal, shown
+from app.settings.written import Where, Written, variable_name
 
 
 class Section(BaseModel):

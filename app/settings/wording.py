@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pydantic import SecretStr
 from pydantic_core import ErrorDetails
 
-from app.durations import spelled
+from app.settings.durations import spelled
 
 SHOWN_MAX = 60
 

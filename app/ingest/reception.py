@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from app.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
-from app.answers import NOT_STORED, SUCCESS, UNKNOWN_SOURCE, Answer, malformed
 from app.append import Admission
-from app.body import Body, MalformedError, decode
 from app.counters import Counters
-from app.group_commit import GroupCommit, NotStoredError
-from app.routing import Source, Sources
+from app.ingest.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
+from app.ingest.answers import NOT_STORED, SUCCESS, UNKNOWN_SOURCE, Answer, malformed
+from app.ingest.body import Body, MalformedError, decode
+from app.ingest.group_commit import GroupCommit, NotStoredError
+from app.ingest.routing import Source, Sources
 from app.timestamps import written
 
 Outcomes = Sequence[Accepted | Refused]

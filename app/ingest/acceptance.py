@@ -11,11 +11,19 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw
 
-from app.body import Body, MalformedError
-from app.routing import TYPES, Source
+from app.ingest.body import Body, MalformedError
+from app.ingest.routing import TYPES, Source
+from app.ingest.validation import (
+    NESTING_MAX,
+    Fault,
+    given,
+    ids,
+    message_id,
+    nests_deeper_than,
+    shape,
+)
 from app.segment import Fields, members, text
 from app.timestamps import corrected, moment, written
-from app.validation import NESTING_MAX, Fault, given, ids, message_id, nests_deeper_than, shape
 
 SAMPLE_BYTES = 2048
 NOT_KEPT = ("writeKey", "sentAt", "_metadata")

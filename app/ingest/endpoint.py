@@ -11,17 +11,17 @@ import redis
 import redis.asyncio
 import structlog
 
-from app import answers
-from app.acceptance import Limits
-from app.answers import Answer
 from app.append import Appended, AsyncLog
 from app.counters import Counters
 from app.destination import Destination
 from app.destinations import ACCOUNTS, KINDS
-from app.group_commit import Admissions, GroupCommit
+from app.ingest import answers
+from app.ingest.acceptance import Limits
+from app.ingest.answers import Answer
+from app.ingest.group_commit import Admissions, GroupCommit
+from app.ingest.reception import Reception, Take, batch, single
+from app.ingest.routing import TYPES, Sources
 from app.keys import SourceKeys
-from app.reception import Reception, Take, batch, single
-from app.routing import TYPES, Sources
 from app.settings import Settings, load
 from app.store import connect_async
 from app.wake import Wakes

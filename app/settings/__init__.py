@@ -18,10 +18,10 @@ from pydantic import (
     field_validator,
 )
 
-from app.durations import Duration, SomeDuration, spelled
-from app.sections import Check, Section
-from app.wording import did_you_mean, shown
-from app.written import read
+from app.settings.durations import Duration, SomeDuration, spelled
+from app.settings.sections import Check, Section
+from app.settings.wording import did_you_mean, shown
+from app.settings.written import read
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"

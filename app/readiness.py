@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import redis
 import requests
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.presence import live_queues, ticking
 from app.settings import Settings
+from app.store import connect
 from app.wake import queue_name
 
 TIMEOUT_S = 5.0
@@ -19,6 +22,13 @@ class Obstacle:
 
     why: str
     away: bool = False
+
+
+def connect_once(url: str) -> redis.Redis:
+    """A client that repeats nothing: who looks often wants to know at once."""
+    store = connect(url)
+    store.set_retry(Retry(NoBackoff(), 0))
+    return store
 
 
 def obstacles(

@@ -19,8 +19,8 @@ from app.cli.tables import show
 from app.client import Client
 from app.destinations import KINDS
 from app.outcome import Delivered, Outcome, Skipped
+from app.readiness import connect_once
 from app.settings import DestinationSettings, Settings, SettingsError
-from app.store import connect
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 VERSION_MIN = 7
@@ -65,7 +65,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
 
 
 def _store_findings(settings: Settings) -> Iterator[Finding]:
-    with connect(settings.store_url.get_secret_value()) as store:
+    with connect_once(settings.store_url.get_secret_value()) as store:
         try:
             info: Mapping[str, object] = store.info()
             yield version(info)
@@ -144,7 +144,7 @@ def _broker(settings: Settings) -> Finding:
     where = f"{parts.scheme}://{parts.hostname}:{port}"
     try:
         if parts.scheme in ("redis", "rediss"):
-            with connect(url) as broker:
+            with connect_once(url) as broker:
                 broker.ping()
         elif parts.hostname:
             socket.create_connection((parts.hostname, port), timeout=CONNECT_S).close()

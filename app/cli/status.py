@@ -15,9 +15,8 @@ from app.cli.exits import DONE, FAILED, UNREACHABLE, note
 from app.cli.tables import show
 from app.log import Census, Log
 from app.presence import alive_since, live_queues
-from app.readiness import Obstacle, obstacles, standing_still
+from app.readiness import Obstacle, connect_once, obstacles, standing_still
 from app.settings import DestinationSettings, Settings
-from app.store import connect
 from app.wake import queue_name
 
 LOOK_EVERY_S = 0.25
@@ -36,7 +35,7 @@ class Standing:
 
 def run(settings: Settings, ingest_url: str, wait_s: float, *, as_json: bool) -> int:
     """Print it, after waiting until a delivery can flow but no longer than `wait_s`."""
-    with connect(settings.store_url.get_secret_value()) as store:
+    with connect_once(settings.store_url.get_secret_value()) as store:
         found = _awaited(store, settings, ingest_url, wait_s)
         for obstacle in found:
             note(obstacle.why)

@@ -26,7 +26,7 @@ from app.log import Census
 from app.outcome import Delivered, Unavailable
 from app.presence import announce, announce_tick, live_queues, ticking
 from app.readiness import Obstacle
-from tests.conftest import free_port
+from tests.processes import free_port
 
 RELAY = str(Path(sys.executable).with_name("relay"))
 
@@ -50,7 +50,7 @@ CENSUS = Census(
 
 
 def relay(*words: str, folder: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(  # noqa: S603 - our own command
+    return subprocess.run(
         (RELAY, *words), cwd=folder, input=given, capture_output=True, check=False, timeout=60
     )
 

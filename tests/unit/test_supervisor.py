@@ -177,9 +177,7 @@ def test_a_killed_supervisor_leaves_no_process_and_holds_its_files_until_then(
     tmp_path: Path,
 ) -> None:
     command = (sys.executable, "-c", SUPERVISES, FORKS)
-    with subprocess.Popen(  # noqa: S603 - our own code
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    ) as killed:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         pids = [int(killed.stdout.readline()[4:]) for _ in range(2)]
         killed.kill()

@@ -1,33 +1,33 @@
-"""Every key that the relay keeps in the store, and how long it lives.
+"""Every key that the relay keeps in the store.
 
 All keys of a destination carry its id as hash tag, so that they share a slot of a Redis Cluster
 and one script may touch them together. A name that ends in a colon is a prefix: scripts append a
-partition or a bucket.
-
-    meta              hash: partitions, digest key                       for ever
-    counts            hash: accepted, delivered, ...                     for ever
-    ready             sorted set: partition not empty -> when it may move   while there is work
-    leases, holders   sorted set, hash: partition -> end of lease, token    while pumps run
-    pumps             sorted set: token -> end of its leases             while pumps run
-    answers           hash: token -> last settle's number and answer     while pumps run
-    wake              hash: when a wake was sent that none answered      while there is work
-    throttle          hash: rate state, held until, why                  for ever, bounded
-    log:P             stream: deliveries of partition P in order         until settled
-    due:P, late:P     sorted set, hash: retries of P, when and what      until settled
-    dead, dead:at     hash, sorted set: dead letters                     until an operator decides
-    seen              hash: the generation of the digests                for ever
-    seen:G:B          set of integers: digests of message ids            two windows
-    source: counts, refused:CODE   hash, list of ten samples             for ever, bounded
+partition, or a generation and a bucket.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 PREFIX = "relay:"
 
-DESTINATION_KEYS = frozenset(
-    {"meta", "counts", "ready", "leases", "holders", "pumps", "answers", "wake", "throttle"}
-    | {"log:", "due:", "late:", "dead", "dead:at", "seen", "seen:"}
-)
+DESTINATION_KEYS: Mapping[str, str] = {
+    "meta": "hash: number of partitions, key of the digests; for ever",
+    "counts": "hash: accepted, delivered, skipped, ...; for ever",
+    "ready": "sorted set: partition that is not empty -> when it may move; while there is work",
+    "leases": "sorted set: partition -> end of its lease; while pumps run",
+    "holders": "hash: partition -> token of its pump; while pumps run",
+    "pumps": "sorted set: token -> end of its leases; while pumps run",
+    "answers": "hash: token -> number and answer of its last settle; while pumps run",
+    "wake": "string: when the last wake was sent; until a pump answers it",
+    "throttle": "hash: state of the rate, held until when and why; for ever, bounded",
+    "log:": "stream: deliveries of a partition in order; until settled",
+    "due:": "sorted set: retry of a partition -> when; until settled",
+    "late:": "hash: retry of a partition -> delivery; until settled",
+    "dead": "hash: dead letter -> delivery and reason; until an operator decides",
+    "dead:at": "sorted set: dead letter -> when it was buried; until an operator decides",
+    "seen": "hash: generation of the digests; for ever",
+    "seen:": "set of integers: digests of message ids; two windows",
+}
 
 
 def destination_key(destination: str, name: str) -> str:

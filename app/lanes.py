@@ -11,6 +11,7 @@ from app.client import Client
 from app.destination import Destination
 from app.log import Log
 from app.pump import Pump
+from app.scripts import Clock
 from app.settings import DestinationSettings, Settings
 from app.throttle import Throttle
 from app.wake import Wakes
@@ -46,14 +47,15 @@ def lanes(
     kinds: Mapping[str, Destination[Any]],
     store: redis.Redis,
     wakes: Wakes,
+    clock: Clock | None = None,
 ) -> dict[str, Lane]:
     """A lane for every destination of the settings, by its id."""
     return {
         account.id: Lane(
             kinds[account.kind],
             account,
-            Log(store, account),
-            Throttle(store, account),
+            Log(store, account, clock),
+            Throttle(store, account, clock),
             Client(kinds[account.kind], account),
             wakes,
         )

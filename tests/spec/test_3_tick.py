@@ -1,0 +1,154 @@
+"""The tick wakes what is overdue: a wake that got lost, a lease whose pump died, a retry."""
+
+import json
+from base64 import b64decode
+from itertools import pairwise
+
+import pytest
+import redis
+
+from app.append import Admission
+from app.delivery import encode
+from app.destinations import KINDS
+from app.destinations.kable import KableAccount
+from app.keys import destination_key
+from app.lanes import lanes
+from app.log import LEASE_MS, Log, Reading, Settlement
+from app.settings import Settings
+from app.throttle import Throttle
+from app.tick import PATIENCE_MAX_MS, PATIENCE_MS, Tick
+from app.wake import PUMP_TASK, Wakes, queue_name
+
+ACCOUNT = KableAccount(
+    id="kable",
+    kind="kable",
+    api_key="sk_test.abcdefgh.secret",
+    kable_client_id="kci_0123",
+    base_url="http://127.0.0.1:9",
+)
+
+
+class Clock:
+    now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(store: redis.Redis, clock: Clock) -> Log:
+    return Log(store, ACCOUNT, clock)
+
+
+@pytest.fixture
+def tick(store: redis.Redis, store_url: str, clock: Clock) -> Tick:
+    settings = Settings(
+        store_url=store_url,
+        sources={},
+        destinations={"kable": ACCOUNT},
+    )
+    return Tick(tuple(lanes(settings, KINDS, store, Wakes(store_url), clock).values()))
+
+
+def wakes(store: redis.Redis) -> list[tuple[str, list[str]]]:
+    """The wakes that wait in the broker: task and arguments."""
+    found = []
+    for message in store.lrange(f"relay:celery:{queue_name('kable')}", 0, -1):
+        envelope = json.loads(message)
+        found.append((envelope["headers"]["task"], json.loads(b64decode(envelope["body"]))[0]))
+    return found
+
+
+WAKE = (PUMP_TASK, ["kable"])
+
+
+def test_an_idle_destination_is_left_alone(store: redis.Redis, tick: Tick) -> None:
+    tick()
+    assert wakes(store) == []
+
+
+def test_a_wake_that_got_lost_is_sent_again(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    assert log.append([Admission("m-1", "web", "user-1", b"{}")]).wake
+    tick()
+    assert wakes(store) == []
+    clock.now += PATIENCE_MS
+    tick()
+    assert wakes(store) == [WAKE]
+
+
+def test_a_dead_pumps_partitions_are_woken_when_its_lease_has_ended(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    log.append([Admission("m-1", "web", "user-1", b"{}")])
+    log.lease("dead", 32)
+    clock.now += LEASE_MS - 1
+    tick()
+    assert wakes(store) == []
+    clock.now += 1
+    tick()
+    assert wakes(store) == [WAKE]
+
+
+def test_a_retry_is_woken_when_it_is_due(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    log.append([Admission("m-1", "web", "user-1", b"{}")])
+    leased = log.lease("pump", 32)
+    found = log.heads("pump", [Reading(p, "", 1, 1) for p in leased.partitions]).heads
+    due = clock.now + 60_000
+    log.settle("pump", 1, [Settlement(found[0], "retry", due, encode(found[0].delivery))])
+    log.release("pump")
+    clock.now = due - 1
+    tick()
+    assert wakes(store) == []
+    clock.now = due
+    tick()
+    assert wakes(store) == [WAKE]
+
+
+def test_a_held_destination_is_woken_only_when_its_time_has_come(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    until = Throttle(store, ACCOUNT, clock).hold("503", None)
+    log.append([Admission("m-1", "web", "user-1", b"{}")])
+    clock.now = until - 1
+    tick()
+    assert wakes(store) == []
+    clock.now = until
+    tick()
+    assert wakes(store) == [WAKE]
+
+
+def test_while_nobody_answers_wakes_become_rarer(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    log.append([Admission("m-1", "web", "user-1", b"{}")])
+    sent = []
+    for second in range(120):
+        tick()
+        if len(wakes(store)) > len(sent):
+            sent.append(second)
+        clock.now += 1000
+    pauses = [later - earlier for earlier, later in pairwise(sent)]
+    assert pauses == [2, 4, 8, 16, 30, 30]
+    assert PATIENCE_MAX_MS == 30_000
+
+
+def test_what_no_index_names_is_found_made_ready_and_counted(
+    store: redis.Redis, log: Log, tick: Tick, clock: Clock
+) -> None:
+    log.append([Admission("m-1", "web", "user-1", b"{}")])
+    store.delete(destination_key("kable", "ready"))
+    clock.now += PATIENCE_MS
+    tick()
+    clock.now += PATIENCE_MS
+    tick()
+    assert wakes(store) == [WAKE]
+    assert store.hget(destination_key("kable", "counts"), "swept") == b"1"

@@ -1,0 +1,86 @@
+"""What the files beside the code promise to whoever clones the repository."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.keys import DESTINATION_KEYS
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def processes() -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in text("Procfile").splitlines())
+
+
+def test_the_lock_pins_every_package_with_hashes_and_names_no_index() -> None:
+    lines = text("requirements.lock").splitlines()
+    pins = [line for line in lines if re.match(r"[a-z0-9]", line)]
+    assert pins
+    assert all("==" in pin and pin.endswith("\\") for pin in pins)
+    assert not [line for line in lines if "://" in line or "index" in line.split("#")[0]]
+
+
+@pytest.mark.parametrize("group", ["dependencies", "dev"])
+def test_every_dependency_is_pinned(group: str) -> None:
+    wanted = PROJECT["project"].get(group) or PROJECT["dependency-groups"][group]
+    pinned = set(re.findall(r"^([a-z0-9-]+)", text("requirements.lock"), re.MULTILINE))
+    assert {re.split(r"[\[<>=!]", one)[0] for one in wanted} <= pinned
+
+
+def test_every_dependency_at_run_time_has_its_reason_in_the_decisions() -> None:
+    reasons = text("docs/decisions/0004-dependencies.md")
+    names = [re.split(r"[\[<>=!]", one)[0] for one in PROJECT["project"]["dependencies"]]
+    assert [name for name in names if name not in reasons] == []
+
+
+def test_compose_runs_the_processes_of_the_procfile_and_a_store_that_loses_nothing() -> None:
+    services = yaml.safe_load(text("docker-compose.yml"))["services"]
+    assert set(services) == set(processes()) | {"store"}
+    store = services["store"]["command"]
+    settings = dict(zip(store[1::2], store[2::2], strict=True))
+    assert settings["--appendonly"] == "yes"
+    assert settings["--appendfsync"] == "always"
+    assert settings["--maxmemory-policy"] == "noeviction"
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_compose_and_procfile_start_celery_alike(name: str) -> None:
+    command = yaml.safe_load(text("docker-compose.yml"))["services"][name]["command"]
+    assert re.sub(r"\$\{WORKERS:-(\d+)\}", r"\1", processes()[name]).split() == command
+
+
+def test_the_image_starts_ingest_as_the_procfile_does() -> None:
+    words = re.findall(r'"([^"]+)"', text("Dockerfile").splitlines()[-1])
+    assert re.sub(r"\$\{PORT:-(\d+)\}", r"\1", processes()["web"]).split() == words
+
+
+def test_the_image_copies_only_files_that_exist() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text("Dockerfile"), re.MULTILINE)
+    assert all((ROOT / name).exists() for names in copied for name in names.split())
+
+
+def test_plain_make_lists_every_target_that_the_readme_names() -> None:
+    makefile = text("Makefile")
+    for target in re.findall(r"make ([a-z]+)`", text("README.md")):
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")) + [ROOT / "README.md"])
+def test_every_link_of_the_documentation_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_every_key_of_the_store_is_documented_and_every_documented_one_exists() -> None:
+    table = text("docs/architecture.md").split("## Keys in the store")[1].split("\n## ")[0]
+    names = set(re.findall(r"^\| `([^`]+)`", table, re.MULTILINE))
+    assert {name for name in names if not name.startswith("relay:")} == set(DESTINATION_KEYS)

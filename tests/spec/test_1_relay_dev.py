@@ -164,9 +164,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     """One for tests that only look at it."""
     dev = Dev(tmp_path_factory.mktemp("dev"), {})
     dev.start()
-    dev.greeted()
-    yield dev
-    dev.kill()
+    try:
+        yield dev.greeted()
+    finally:
+        dev.kill()
 
 
 def test_after_the_greeting_an_event_arrives_and_the_commands_find_everything_in_order(

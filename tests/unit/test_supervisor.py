@@ -3,18 +3,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.guard import watched
 from app.supervisor import Part, Supervisor, ending, wait_before_restart
+from tests.processes import wait_until
 
-PATIENCE_S = 20
+GRACE_S = 20
 
-SAYS_ITS_PID = "import os, time; print('pid', os.getpid()); time.sleep(600)"
+# In one write, for two processes share the pipe.
+SAYS_ITS_PID = r"import os, time; os.write(1, b'pid %d\n' % os.getpid()); time.sleep(600)"
 IGNORES_SIGTERM = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SAYS_ITS_PID}"
 FORKS = f"import os; os.fork(); {SAYS_ITS_PID}"
 SUPERVISES = """
@@ -56,13 +57,6 @@ def lines() -> Lines:
 def supervisor(tmp_path: Path, lines: Lines) -> Iterator[Supervisor]:
     with Supervisor(tmp_path, os.environ, lines.say) as supervisor:
         yield supervisor
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 def python(name: str, code: str) -> Part:
@@ -136,7 +130,7 @@ def test_parts_are_asked_to_end_and_not_started_again(
 ) -> None:
     supervisor.start(python("one", SAYS_ITS_PID))
     wait_until(lambda: lines.pids)
-    supervisor.end("one", grace=PATIENCE_S)
+    supervisor.end("one", grace=GRACE_S)
     assert not runs(lines.pids[0])
     assert lines.said == [("one", f"pid {lines.pids[0]}")]
 

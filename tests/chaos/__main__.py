@@ -1,0 +1,93 @@
+"""Kill every kind of process under load and count what is missing: `python -m tests.chaos`."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import randrange
+
+from tests.chaos.kills import KINDS
+from tests.chaos.run import Asked, Result, run
+
+
+def asked() -> tuple[Asked, Path | None]:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=10, help="of each kind")
+    parser.add_argument("--rate", type=float, default=500, help="events a second")
+    parser.add_argument("--seed", type=int, default=randrange(10**6), help="of the order of kills")
+    parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas between")
+    parser.add_argument("--workers", type=int, default=2, help="Celery workers")
+    parser.add_argument("--pause", type=float, default=1, help="seconds before a kill, on average")
+    parser.add_argument("--away", type=float, default=0, help="seconds until a restart")
+    parser.add_argument("--calm", action="store_true", help="the destination stays well")
+    parser.add_argument("--folder", type=Path, help="an empty folder that keeps logs and store")
+    options = parser.parse_args()
+    kinds = options.only.split(",")
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        parser.error(f"--only: expected kinds of {', '.join(KINDS)}; found {', '.join(unknown)}")
+    wanted = Asked(
+        options.seed,
+        kinds,
+        options.kills,
+        options.rate,
+        options.workers,
+        options.pause,
+        options.calm,
+        options.away,
+    )
+    return wanted, options.folder
+
+
+def table(result: Result) -> Iterator[tuple[str, object]]:
+    """The figures and their names, in the order in which they are read."""
+    sent = result.sent
+    yield "kills", _listed(result.kills)
+    yield "events sent", len(sent.confirmed) + len(sent.unconfirmed)
+    yield "answered 200", len(sent.confirmed)
+    yield "never confirmed", len(sent.unconfirmed)
+    yield "answers to requests", _listed(sent.answers)
+    yield "delivered", result.delivered
+    yield "duplicates", result.duplicates
+    yield "dead letters", result.dead
+    yield "lost", len(result.verdict.lost)
+    yield "stuck", len(result.verdict.stuck)
+    yield "billed twice", len(result.verdict.billed_twice)
+    yield "unaccounted", result.verdict.unaccounted
+    yield "swept", result.verdict.swept
+    yield "longest stall", f"{result.longest_stall_s:.1f} s"
+    yield "drained in", "never" if result.drained_s is None else f"{result.drained_s:.1f} s"
+    yield "tracebacks", _listed(result.tracebacks)
+    yield "keys left over", ", ".join(result.leftovers) or "none"
+    yield "orphans", result.orphans
+    for death in result.deaths:
+        yield "died by itself", f"{death.part} {death.how} after {death.after_s:.1f} s"
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    wanted, folder = asked()
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
+
+    say(f"seed {wanted.seed}")
+    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+        chosen = folder or Path(scratch)
+        chosen.mkdir(parents=True, exist_ok=True)
+        result = run(wanted, chosen.absolute(), say)
+    for name, figure in table(result):
+        print(f"{name:20} {figure}")
+    print(result.verdict)
+    return 0 if result.verdict.good else 1
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The books show what went wrong, so that a run of chaos can fail."""
+
+from typing import cast
+
+import redis
+from pydantic import SecretStr
+
+from app.append import Admission
+from app.destinations.kable import KableAccount
+from app.keys import destination_key
+from app.log import Log
+from tests.chaos import audit
+from tests.chaos.ledger import Books, Verdict, verdict
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def test_all_is_well_when_everything_confirmed_was_billed_once_or_lies_dead() -> None:
+    books = Books(confirmed={"a", "b"}, billed=["a"], dead={"b"})
+    assert verdict(books) == Verdict(NOTHING, NOTHING, NOTHING, 0, 0)
+    assert verdict(books).good
+    assert str(verdict(books)) == "chaos: lost 0, stuck 0, billed twice 0"
+
+
+def test_what_was_confirmed_and_is_nowhere_is_lost() -> None:
+    found = verdict(Books(confirmed={"a", "b"}, billed=["a"]))
+    assert (found.lost, found.good) == (frozenset("b"), False)
+    assert str(found) == "chaos: lost 1, stuck 0, billed twice 0"
+
+
+def test_what_was_never_confirmed_may_be_billed_or_not() -> None:
+    assert verdict(Books(confirmed={"a"}, billed=["a", "unconfirmed"])).good
+
+
+def test_what_still_waits_or_is_to_be_retried_is_stuck_and_not_lost() -> None:
+    found = verdict(Books(confirmed={"a", "b"}, billed=[], waiting={"a"}, retrying={"b"}))
+    assert (found.lost, found.stuck, found.good) == (NOTHING, frozenset("ab"), False)
+
+
+def test_what_was_billed_more_than_once_is_named() -> None:
+    found = verdict(Books(confirmed={"a"}, billed=["a", "b", "a"]))
+    assert (found.billed_twice, found.good) == (frozenset("a"), False)
+
+
+def test_a_ledger_that_does_not_add_up_is_not_good() -> None:
+    found = verdict(Books(confirmed={"a"}, billed=["a"], unaccounted=-1, swept=2))
+    assert not found.good
+    assert str(found) == "chaos: lost 0, stuck 0, billed twice 0, unaccounted -1, swept 2"
+
+
+def test_an_entry_that_is_deleted_behind_the_back_of_the_log_is_found_lost(
+    store: redis.Redis,
+) -> None:
+    log = Log(store, account())
+    log.append([Admission(id_, "dev", "user", b"{}") for id_ in ("a", "b", "c")])
+    key = destination_key("kable", "log:") + str(log.layout.partition("user"))
+    [(entry, _)] = cast("list[tuple[bytes, object]]", store.xrange(key, count=1))
+    store.xdel(key, entry)
+    billed = {"items": [{"transactionId": "c"}]}
+    found = verdict(audit.books(store, log, {"a", "b", "c"}, billed))
+    assert found == Verdict(frozenset("a"), frozenset("bc"), NOTHING, 1, 0)
+
+
+def test_a_partition_that_nobody_would_wake_is_counted(store: redis.Redis) -> None:
+    log = Log(store, account())
+    log.append([Admission("a", "dev", "user", b"{}")])
+    store.delete(destination_key("kable", "ready"))
+    found = verdict(audit.books(store, log, {"a"}, {"items": []}))
+    assert (found.swept, found.good) == (1, False)
+
+
+def account() -> KableAccount:
+    return KableAccount(
+        id="kable", api_key=SecretStr("sk_test.abcdefgh.secret"), kable_client_id="kci_0123"
+    )

@@ -1,6 +1,7 @@
 """Kill every kind of process under load and count what is missing: `python -m tests.chaos`."""
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import randrange
 
-from tests.chaos.kills import KINDS
+from tests.chaos.kills import KINDS, NotBack
 from tests.chaos.run import Asked, Result, run
 
 
@@ -68,17 +69,32 @@ def table(result: Result) -> Iterator[tuple[str, object]]:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wanted, folder = asked()
+    wanted, chosen = asked()
+    folder = chosen or Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"logs and store in {folder}; removed when all is well unless --folder named it")
+    status = outcome(wanted, folder.absolute())
+    if status == 0 and chosen is None:
+        shutil.rmtree(folder)
+    return status
+
+
+def outcome(wanted: Asked, folder: Path) -> int:
+    """The exit status, after a last line that says why."""
     began = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
 
     say(f"seed {wanted.seed}")
-    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
-        chosen = folder or Path(scratch)
-        chosen.mkdir(parents=True, exist_ok=True)
-        result = run(wanted, chosen.absolute(), say)
+    try:
+        result = run(wanted, folder, say)
+    except NotBack as why:
+        print(f"chaos: {why}")
+        return 1
+    except KeyboardInterrupt:
+        print("chaos: interrupted")
+        return 130
     for name, figure in table(result):
         print(f"{name:20} {figure}")
     print(result.verdict)

@@ -21,6 +21,10 @@ BACK_WITHIN_S = 40.0
 Back = Callable[[], bool]
 
 
+class NotBack(Exception):
+    """What was killed did not come back."""
+
+
 def order(kinds: Sequence[str], times: int, random: Random) -> list[str]:
     """Every kind so many times, shuffled."""
     kills = [kind for kind in kinds for _ in range(times)]
@@ -50,8 +54,12 @@ class Killer:
 
     def _wait(self, kind: str) -> None:
         back = self._back.pop(kind, None)
-        if back is not None:
+        if back is None:
+            return
+        try:
             wait_until(lambda: _holds(back), within=BACK_WITHIN_S)
+        except AssertionError:
+            raise NotBack(f"{kind}: expected it back {BACK_WITHIN_S:g} s after its kill") from None
 
     def _kill(self, kind: str) -> int:
         """Kill one of a kind; its process id."""

@@ -55,10 +55,10 @@ def _table(results: Sequence[Result]) -> Table:
     table = Table(box=box.SIMPLE)
     table.add_column("")
     for result in results:
-        table.add_column(f"{result.system}\nfsync {result.fsync}", justify="right")
+        table.add_column(f"{result.system}\n{result.fsync}", justify="right")
     pairs = _pairs(results)
     for ours, _ in pairs:
-        table.add_column(f"relay / rival\nfsync {ours.fsync}", justify="right")
+        table.add_column(f"ratio\n{ours.fsync}", justify="right")
     for name, label in ROWS.items():
         values = [_shown(result.median(name)) for result in results]
         table.add_row(label, *values, *(_ratio(ours, rival, name) for ours, rival in pairs))
@@ -93,8 +93,9 @@ def _notes(results: Sequence[Result]) -> str:
     busiest = max(max(result.figures["load_cpu"]) for result in results)
     size = len(event("relay-everysec-1-backlog", 0))
     return (
-        f"Median of {rounds} round{'s' if rounds > 1 else ''}. Events of {size} bytes, "
-        "each timed from when it was due, not from when it could be sent.\n"
+        "Always, everysec: the store's appendfsync. Ratio: relay / rival. "
+        f"Median of {rounds} round{'s' if rounds > 1 else ''}.\n"
+        f"Events of {size} bytes, each timed from when it was due, not from when it was sent.\n"
         "One ingest process, one Celery worker with 2 processes, store, sandbox and load "
         f"generator share the cores; the load generator used at most {busiest:.0%} of one.\n"
         "Every event of every measurement was counted at the sandbox: none missing, none twice."

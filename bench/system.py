@@ -73,7 +73,7 @@ RIVAL = System(
     parts={"worker": f"celery --quiet -A bench.rival {WORKER}"},
     busy=("celery", "unacked"),
     digests="",
-    full=Sizes(single=3_000, backlog=3_000, sustained=3_000, rates=(200,), steady_s=7),
+    full=Sizes(single=2_000, backlog=2_000, sustained=2_000, rates=(200,), steady_s=5),
     quick=Sizes(single=1_000, backlog=1_000, sustained=1_000, rates=(200,), steady_s=3),
 )
 

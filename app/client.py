@@ -62,9 +62,13 @@ class Client:
         self._clock = clock
         self._adapter = _adapter(account)
 
-    def send(self, request: Request) -> Reply:
-        """What came of the call. What the network or the destination does raises nothing."""
-        call = _Call(self._account.deadline, self._account.read_timeout)
+    def send(self, request: Request, since: float | None = None) -> Reply:
+        """What came of the call. What the network or the destination does raises nothing.
+
+        The deadline counts from `since` (s, monotonic), else from now.
+        """
+        began = monotonic() if since is None else since
+        call = _Call(began, self._account.deadline, self._account.read_timeout)
         before = _call.set(call)
         try:
             return self._answer(request)
@@ -123,10 +127,10 @@ def retry_after(written: str | None, *, now: datetime) -> timedelta | None:
 class _Call:
     """The clock of one call, and whether any of it may have gone out."""
 
-    def __init__(self, deadline: timedelta, silence_max: timedelta) -> None:
+    def __init__(self, began: float, deadline: timedelta, silence_max: timedelta) -> None:
         self.sent = False
         self._deadline = deadline
-        self._ends_at = monotonic() + deadline.total_seconds()
+        self._ends_at = began + deadline.total_seconds()
         self._silence_max = silence_max.total_seconds()
 
     def patience(self) -> float:

@@ -18,9 +18,15 @@ AccountT = TypeVar("AccountT", bound=DestinationSettings)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What one event becomes: the piece of a request's body that stands for it."""
+    """What one event becomes: the piece of a request's body that stands for it.
+
+    `repeatable` says whether the destination recognises a repeat or a repeat does no harm; what is
+    not is never sent again on its own. `step` goes into the request for `read` to see.
+    """
 
     body: bytes
+    repeatable: bool = True
+    step: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,33 @@ class Reject:
     why: str
 
 
-Transformed = Item | Skip | Reject
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Nothing says yet what this event means for the destination; it is kept until a rule does."""
+
+
+Transformed = Item | Skip | Reject | Unmapped
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without credentials; `path` is relative to the account's base URL."""
+    """A request without credentials; `path` is relative to the account's base URL.
+
+    `step` is not sent: it tells `read` what was asked.
+    """
 
     path: str
     body: bytes = b""
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
+    step: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The delivery needs another call, known from this one's answer. For repeatable calls only."""
+
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +115,16 @@ class Destination(Generic[AccountT]):
     name       how the `integrations` object of an event names it
     account    its settings
     accepts    the types of events that it takes; the others are skipped at ingest
-    transform  (event, account) -> Item | Skip | Reject; pure
+    transform  (event, account) -> Item | Skip | Reject | Unmapped; pure
     batch      how many items one request takes
     compose    (items, account) -> Request; the number of items never exceeds `batch`
-    read       reply -> Outcome of every item in the request; Rejected for several splits them
+    read       (reply, request) -> Outcome of every item in the request, or the Next request;
+               Rejected for several splits them
     base_url   (account) -> where its API lives
     headers    (account) -> the credentials, added to every request
-    probe      (account) -> a harmless request that shows whether the credentials are good
+    probe      (account) -> a harmless request that shows whether it answers and the credentials
+               are good; `read` says Delivered then
+    ordered    whether a user's later events wait for an earlier one that is tried again
     """
 
     kind: str
@@ -108,8 +133,9 @@ class Destination(Generic[AccountT]):
     accepts: frozenset[str]
     transform: Callable[[Event, AccountT], Transformed]
     compose: Callable[[Sequence[Item], AccountT], Request]
-    read: Callable[[Reply], Outcome]
+    read: Callable[[Reply, Request], Outcome | Next]
     base_url: Callable[[AccountT], str]
     headers: Callable[[AccountT], Mapping[str, str]]
     probe: Callable[[AccountT], Request]
     batch: Batch = Batch()
+    ordered: bool = False

@@ -66,6 +66,16 @@ class Hand:
         middle = len(refused) // 2
         self._parts.extendleft((refused[middle:], refused[:middle]))
 
+    def withdraw(self, user: str) -> list[Prepared]:
+        """Let go of all that waits of a user, in order."""
+        mine = [one for part in self._parts for one in part if one.user == user]
+        mine += [one for one in self._waiting if one.user == user]
+        parts = ([one for one in part if one.user != user] for part in self._parts)
+        self._parts = deque(part for part in parts if part)
+        self._waiting = deque(one for one in self._waiting if one.user != user)
+        self._count_retries(mine, -1)
+        return mine
+
     def finish(self, under_way: Sequence[Prepared]) -> None:
         """They are settled, or stay where they are in the log."""
         self._free(under_way)

@@ -19,7 +19,7 @@ from app.settings import DestinationSettings
 LEASE_MS = 10_000
 
 Place = Literal["log", "late"]
-Verb = Literal["delivered", "skipped", "retry", "bury"]
+Verb = Literal["delivered", "skipped", "retry", "block", "behind", "bury", "park", "unmark"]
 Overdue = Literal["nothing", "to be woken", "wake sent"]
 
 OVERDUE: tuple[Overdue, ...] = ("nothing", "to be woken", "wake sent")
@@ -51,12 +51,18 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A delivery and where it lies: in the log of its partition or among its retries."""
+    """A delivery and where it lies: in the log of its partition or among its retries.
+
+    `sent` tells that a pump that is gone may have sent it, though it must not be repeated;
+    `behind` that an earlier delivery of its user waits to be tried again.
+    """
 
     partition: int
     place: Place
     entry: str
     delivery: Delivery
+    sent: bool = False
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +80,26 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What may move next. `wake_waits` tells that another pump is asked for."""
+    """What may move next.
+
+    `wake_waits` tells that another pump is asked for, `held` that the destination may not be sent
+    to any more.
+    """
 
     heads: tuple[Head, ...]
     next_due: int | None
     wake_waits: bool
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A verdict on a head; `due` and `payload` as the verb needs them."""
+    """A verdict on a head; `due` and `payload` as the verb needs them.
+
+    `retry` tries it again when it is due; `block` too, and its user's later deliveries go `behind`
+    it until it is finished. `park` keeps it as unmapped. `unmark` leaves it where it is, for
+    nothing was sent.
+    """
 
     head: Head
     verb: Verb
@@ -92,7 +108,8 @@ class Settlement:
 
     def words(self) -> tuple[Argument, ...]:
         head = self.head
-        return head.partition, head.place, head.entry, self.verb, self.due, self.payload
+        at = head.partition, head.place, head.entry
+        return *at, self.verb, self.due, self.payload, head.delivery.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +185,15 @@ class Log:
         if not self._scripts.run("renew", token, LEASE_MS, *partitions):
             raise StaleLease
 
+    def mark(self, token: str, heads: Sequence[Head]) -> None:
+        """Mark heads as being sent, and prolong their leases. Raises StaleLease.
+
+        What is marked goes out at most once: whoever finds the mark of another buries it.
+        """
+        words = (word for head in heads for word in (head.partition, head.entry))
+        if not self._scripts.run("mark", token, LEASE_MS, *words):
+            raise StaleLease
+
     def heads(self, token: str, readings: Sequence[Reading]) -> Heads:
         """Read what may move next; per partition the retries that are due come first.
 
@@ -176,20 +202,23 @@ class Log:
         answer = self._scripts.run("heads", token, *(word for r in readings for word in r.words()))
         if answer == [b"stale"]:
             raise StaleLease
-        wake_waits, next_due, *found = answer
+        wake_waits, held, next_due, *found = answer
         return Heads(
-            tuple(head for partition in found for head in _heads(partition)),
+            tuple(head for partition in found for head in _heads(partition, token)),
             int(next_due) if next_due else None,
-            bool(wake_waits),
+            wake_waits=wake_waits == 1,
+            held=held == 1,
         )
 
-    def listen(self, cursors: Mapping[int, str], wait_ms: int) -> None:
-        """Wait until something is appended after a partition's cursor, at most `wait_ms`."""
+    def grown(self, cursors: Mapping[int, str], wait_ms: int) -> set[int]:
+        """The partitions with something after their cursor; waits for one up to `wait_ms`."""
+        prefix = destination_key(self._account.id, "log:")
         streams: dict[Any, Any] = {  # redis-py's own type for them is invariant
-            destination_key(self._account.id, "log:") + str(partition): cursor or "0-0"
-            for partition, cursor in cursors.items()
+            prefix + str(partition): cursor or "0-0" for partition, cursor in cursors.items()
         }
-        self._store.xread(streams, count=1, block=wait_ms)
+        found = self._store.xread(streams, count=1, block=wait_ms or None)
+        names = (name for name, _ in cast("list[tuple[bytes, object]]", found))
+        return {int(name.removeprefix(prefix.encode())) for name in names}
 
     def settle(self, token: str, number: int, settlements: Iterable[Settlement]) -> int:
         """Record the verdicts and let go of their deliveries, in one step.
@@ -218,14 +247,14 @@ class Log:
 
     def census(self) -> Census:
         answer = cast("list[bytes]", self._scripts.run("census", self.layout.partitions))
-        waiting, retrying, dead, pumps, held, why, oldest, *words = answer
+        waiting, retrying, dead, unmapped, pumps, held, why, oldest, *words = answer
         counts = {name.decode(): int(count) for name, count in _pairs(words)}
         return Census(
             accepted=counts.get("accepted", 0),
             waiting=int(waiting),
             retrying=int(retrying),
             dead=int(dead),
-            unmapped=0,
+            unmapped=int(unmapped),
             delivered=counts.get("delivered", 0),
             skipped=counts.get("skipped", 0),
             discarded=counts.get("discarded", 0),
@@ -236,12 +265,18 @@ class Log:
         )
 
 
-def _heads(found: Sequence[object]) -> Iterator[Head]:
-    partition, retries, entries = cast("tuple[int, list[bytes], list[list[object]]]", found)
+def _heads(found: Sequence[Any], token: str) -> Iterator[Head]:
+    """The heads of one partition as heads.lua answers them."""
+    partition, retries, entries, marks, later = found
+    marked = {entry for entry, pump in _pairs(marks) if pump != token.encode()}
     for entry, payload in _pairs(retries):
-        yield Head(partition, "late", entry.decode(), decode(payload))
-    for entry, words in cast("list[tuple[bytes, list[bytes]]]", entries):
-        yield Head(partition, "log", entry.decode(), logged(entry, dict(_pairs(words))))
+        yield Head(partition, "late", entry.decode(), decode(payload), entry in marked)
+    behind = set(later)
+    for entry, words in entries:
+        delivery = logged(entry, dict(_pairs(words)))
+        yield Head(
+            partition, "log", entry.decode(), delivery, entry in marked, behind=entry in behind
+        )
 
 
 def _pairs(words: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:

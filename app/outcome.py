@@ -43,7 +43,14 @@ class Rejected:
     why: str
 
 
-Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """It may have been recorded, and repeating it could bill twice; an operator decides."""
+
+    why: str
+
+
+Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected | Unconfirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ def decide(
             return Hold(why, after)
         case Rejected(why):
             return Bury("rejected", why)
+        case Unconfirmed(why):
+            return Bury("unconfirmed", why)
         case Retryable(why, after):
             due = now + _ms(_wait(after, attempt, policy, random))
             if attempt >= policy.attempts_max or due - first_at > _ms(policy.age_max):

@@ -5,56 +5,42 @@ and settles each answer as it arrives. It works for a bounded time and then give
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 import structlog
 
-from app.client import Client
-from app.destination import Destination, Item, Reject, Reply, Request, Skip, Transformed
 from app.hand import Hand, Prepared
-from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
-from app.outcome import Delivered, Hold, Rejected
-from app.segment import Event
-from app.settings import DestinationSettings
-from app.throttle import Throttle
-from app.verdict import Exchange, buried_unsent, settlements
+from app.intake import Intake
+from app.lane import Lane
+from app.log import LEASE_MS, Leased, Settlement, StaleLease
+from app.outcome import Delivered, Hold, Rejected, Retryable, Unconfirmed
+from app.sender import Landed, Sender
+from app.verdict import put_behind, settlements
 
 SLICE_S = 5.0
 LINGER_S = 1.0
 TICK_S = 1.0
-LISTEN_MS = 100
 LOOK_S = 0.01
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
-IN_HAND_MAX = 2_000
-READS_MAX = 4
+FAILURES_MAX = 5
 
 logger = structlog.get_logger("pump")
 
 
 @dataclass(slots=True)
 class Report:
-    """What a pump did; the one wide line that it logs."""
+    """What a pump did: `settled` counts its verdicts by their verbs."""
 
     partitions: int = 0
     requests: int = 0
-    delivered: int = 0
-    skipped: int = 0
-    retry: int = 0
-    bury: int = 0
+    settled: Counter[str] = field(default_factory=Counter)
     held: str = ""
     stale: bool = False
     wake: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    sent: Sequence[Prepared]
-    request: Request
-    began_at: int
 
 
 def milliseconds() -> int:
@@ -67,183 +53,199 @@ class Pump:
 
     def __init__(
         self,
-        destination: Destination[Any],
-        account: DestinationSettings,
-        log: Log,
-        throttle: Throttle,
-        client: Client,
+        lane: Lane,
         *,
         token: str,
         clock: Callable[[], int] = milliseconds,
         random: Random | None = None,
     ) -> None:
-        self._destination = destination
-        self._account = account
-        self._log = log
-        self._throttle = throttle
-        self._client = client
+        self._lane = lane
+        self._destination = lane.destination
+        self._account = lane.account
+        self._log = lane.log
+        self._throttle = lane.throttle
         self._token = token
         self._clock = clock
         self._random = random or Random()
         self._report = Report()
-        self._hand = Hand(destination.batch)
-        self._flights: dict[Future[Reply], _Flight] = {}
-        self._cursors: dict[int, str] = {}
-        self._settled = 0
+        self._hand = Hand(lane.destination.batch)
+        self._intake = Intake(lane, self._hand, token, clock)
+        self._settles = 0
         self._renew_at = 0.0
         self._send_at = 0.0
-        self._next_due: int | None = None
-        self._wake_waits = False
+        self._failures = 0
+        self._recovering = False
 
     def run(self) -> Report:
-        """Pump until nothing is left for a while, the time is over, or the destination is held.
-
-        The report's `wake` tells that due work is left and a wake is to be sent.
-        """
+        """Pump until nothing is left for a while, the time is over, or the destination is held."""
         began = time.monotonic()
+        report = self._report
         share = -(-self._log.layout.partitions // self._account.pumps)
         leased = self._log.lease(self._token, share)
         if not isinstance(leased, Leased) or not leased.partitions:
-            return self._report
-        self._report.partitions = len(leased.partitions)
-        self._cursors = dict.fromkeys(leased.partitions, "")
+            return report
+        report.partitions = len(leased.partitions)
+        if leased.left:
+            self._lane.wake()
+        self._intake.begin(leased.partitions)
         self._renew_at = began + RENEW_EVERY_S
         try:
-            self._work(began + SLICE_S)
+            if self._answers():
+                self._work(began + SLICE_S)
         except StaleLease:
-            self._report.stale = True
-        self._report.wake = self._log.release(self._token)
-        took = round(time.monotonic() - began, 3)
+            report.stale = True
+        if self._log.release(self._token):
+            report.wake = True
+            self._lane.wake()
         logger.info(
-            "pump.finished", destination=self._account.id, seconds=took, **asdict(self._report)
+            "pump.finished",
+            destination=self._account.id,
+            seconds=round(time.monotonic() - began, 3),
+            partitions=report.partitions,
+            requests=report.requests,
+            held=report.held,
+            stale=report.stale,
+            **report.settled,
         )
-        return self._report
+        return report
+
+    def _answers(self) -> bool:
+        """Whether the destination answers again after failures; asked with its harmless probe."""
+        self._recovering = self._throttle.take(0).failures > 0
+        if not self._recovering:
+            return True
+        probe = self._destination.probe(self._account)
+        outcome = self._destination.read(self._lane.client.send(probe), probe)
+        if isinstance(outcome, Delivered):
+            return True
+        self._hold(Hold(getattr(outcome, "why", "the probe failed"), None))
+        return False
 
     def _work(self, until: float) -> None:
-        idle_since = time.monotonic()
+        listen, idle_since = False, time.monotonic()
         with ThreadPoolExecutor(self._account.concurrency) as threads:
+            sender = Sender(self._lane, threads, self._clock)
             while True:
                 now = time.monotonic()
                 self._renew(now)
-                open_ = now < until and not self._report.held
-                if open_:
-                    self._fill()
-                    self._send(threads)
-                if self._flights:
-                    self._collect()
-                elif not open_:
+                may_send = now < until and not self._report.held and not self._intake.held
+                if may_send:
+                    self._settle(self._intake.fill(listen=listen))
+                    self._send(sender)
+                if sender.under_way:
+                    self._collect(sender)
+                elif not may_send:
                     return
                 elif self._hand.waiting:
                     time.sleep(max(0.0, min(self._send_at - time.monotonic(), TICK_S)))
-                elif self._wake_waits or time.monotonic() - idle_since > LINGER_S:
+                elif self._intake.wake_waits or time.monotonic() - idle_since > LINGER_S:
                     return
                 else:
-                    self._listen()
+                    listen = True
                     continue
-                idle_since = time.monotonic()
+                listen, idle_since = False, time.monotonic()
 
     def _renew(self, now: float) -> None:
         if now >= self._renew_at:
-            self._log.renew(self._token, tuple(self._cursors))
+            self._log.renew(self._token, self._intake.partitions)
             self._renew_at = now + RENEW_EVERY_S
 
-    def _fill(self) -> None:
-        """Read until the hand is full or nothing more is there; each partition gets its share."""
-        partitions = tuple(self._cursors)
-        for _ in range(READS_MAX):
-            room = IN_HAND_MAX - self._hand.waiting
-            if not partitions or room < IN_HAND_MAX // 2:
-                return
-            share = -(-room // len(partitions))
-            found = self._log.heads(
-                self._token,
-                [
-                    Reading(p, self._cursors[p], share, 0 if self._hand.retries(p) else share)
-                    for p in partitions
-                ],
-            )
-            self._wake_waits, self._next_due = found.wake_waits, found.next_due
-            self._prepare(found.heads)
-            logged = [head.partition for head in found.heads if head.place == "log"]
-            partitions = tuple(p for p in set(logged) if logged.count(p) >= share)
+    def _send(self, sender: Sender) -> None:
+        """Send what may go now: as much as the throttle grants, one call at a time after failures.
 
-    def _prepare(self, heads: Sequence[Head]) -> None:
-        unsent: list[Settlement] = []
-        for head in heads:
-            if head.place == "log":
-                self._cursors[head.partition] = head.entry
-            match self._transform(head):
-                case Item() as item:
-                    self._hand.add(Prepared(head, item))
-                case Skip():
-                    unsent.append(Settlement(head, "skipped"))
-                case Reject(why):
-                    unsent.append(buried_unsent(head, "rejected", why, self._clock()))
-                case Exception() as bug:
-                    why = f"{type(bug).__name__}: {bug}"
-                    unsent.append(buried_unsent(head, "untransformable", why, self._clock()))
-        self._settle(unsent)
-
-    def _transform(self, head: Head) -> Transformed | Exception:
-        """One event that trips a transform up must not stop its partition: it is buried."""
-        try:
-            return self._destination.transform(Event.decode(head.delivery.event), self._account)
-        except Exception as bug:
-            logger.exception("transform.failed", destination=self._account.id)
-            return bug
-
-    def _send(self, threads: Executor) -> None:
-        while len(self._flights) < self._account.concurrency:
-            if time.monotonic() < self._send_at or not (sent := self._hand.take()):
-                return
-            grant = self._throttle.take(len(sent))
-            if grant.granted < len(sent):
-                self._hand.put_back(sent[grant.granted :])
-                self._send_at = time.monotonic() + grant.wait_ms / 1000
-                sent = sent[: grant.granted]
-            if grant.wait_ms > TICK_S * 1000:
-                self._report.held = self._report.held or "throttled"
-            if sent:
-                request = self._destination.compose([one.item for one in sent], self._account)
-                flight = _Flight(sent, request, self._clock())
-                self._flights[threads.submit(self._client.send, request)] = flight
-                self._report.requests += 1
-
-    def _collect(self) -> None:
-        """Settle what has come back. While a request more could go, look often for one."""
-        busy = len(self._flights) == self._account.concurrency
-        timeout = TICK_S if busy else LOOK_S
-        finished, _ = wait(self._flights, timeout=timeout, return_when=FIRST_COMPLETED)
-        for future in finished:
-            self._read(self._flights.pop(future), future.result())
-
-    def _read(self, flight: _Flight, reply: Reply) -> None:
-        outcome = self._destination.read(reply)
-        if isinstance(outcome, Rejected) and len(flight.sent) > 1:
-            self._hand.split(flight.sent)
+        What must not be repeated is marked first; the deadline of its call counts from before the
+        mark, so that the lease, which the mark prolongs, outlasts the call.
+        """
+        since = time.monotonic()
+        slots = 1 if self._recovering else self._account.concurrency
+        if since < self._send_at or sender.under_way >= slots:
             return
-        exchange = Exchange(flight.request, reply, flight.began_at, self._clock())
-        settled = settlements(flight.sent, outcome, exchange, self._account.retry, self._random)
+        going = self._granted(self._next(slots - sender.under_way))
+        perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
+        if perishable:
+            self._log.mark(self._token, perishable)
+        for sent in going:
+            sender.send(sent, since)
+        self._report.requests += len(going)
+
+    def _next(self, count: int) -> list[Sequence[Prepared]]:
+        """What goes into the next requests, at most `count` of them."""
+        taken: list[Sequence[Prepared]] = []
+        while len(taken) < count and (sent := self._hand.take()):
+            taken.append(sent)
+        return taken
+
+    def _granted(self, asked: Sequence[Sequence[Prepared]]) -> list[Sequence[Prepared]]:
+        """What the throttle grants of these requests; the rest goes back into the hand."""
+        if not asked:
+            return []
+        if self._account.rate is None:
+            return list(asked)
+        grant = self._throttle.take(sum(map(len, asked)))
+        going, back, left = [], [], grant.granted
+        for sent in asked:
+            going.append(sent[:left])
+            back.append(sent[left:])
+            left = max(0, left - len(sent))
+        for sent in reversed(back):
+            if sent:
+                self._hand.put_back(sent)
+        self._send_at = time.monotonic() + grant.wait_ms / 1000
+        if grant.wait_ms > TICK_S * 1000:
+            self._report.held = "throttled"
+        return [sent for sent in going if sent]
+
+    def _collect(self, sender: Sender) -> None:
+        """Settle what has come back. While a request more could go, look often for one."""
+        busy = sender.under_way >= self._account.concurrency
+        settled: list[Settlement] = []
+        for landed in sender.landed(TICK_S if busy else LOOK_S):
+            settled += self._judge(landed)
+        self._settle(settled)
+
+    def _judge(self, landed: Landed) -> list[Settlement]:
+        sent = landed.sent
+        if isinstance(landed.outcome, Rejected) and len(sent) > 1:
+            self._hand.split(sent)
+            return []
+        self._hand.finish(sent)
+        self._watch(landed)
+        settled = settlements(
+            sent,
+            landed.outcome,
+            landed.exchange,
+            self._account.retry,
+            self._random,
+            ordered=self._destination.ordered,
+        )
         if isinstance(settled, Hold):
-            self._report.held = settled.why
-            self._throttle.hold(settled.why, settled.after)
-        else:
-            self._settle(settled)
-        if isinstance(outcome, Delivered):
-            self._throttle.clear()
-        self._hand.finish(flight.sent)
+            self._hold(settled)
+            return [Settlement(one.head, "unmark") for one in sent if not one.item.repeatable]
+        blocked = [one.head.delivery.user for one in settled if one.verb == "block"]
+        behind = [one.head for user in blocked for one in self._hand.withdraw(user)]
+        return settled + [put_behind(head) for head in behind]
+
+    def _watch(self, landed: Landed) -> None:
+        """Hold the destination after failures in a row, forget them with the first success."""
+        match landed.outcome:
+            case Delivered():
+                self._failures = 0
+                if self._recovering:
+                    self._recovering = not self._throttle.clear()
+            case Retryable(why) | Unconfirmed(why):
+                self._failures += 1
+                if self._failures >= FAILURES_MAX or self._recovering:
+                    self._hold(Hold(why, None))
+
+    def _hold(self, hold: Hold) -> None:
+        self._report.held = hold.why
+        self._throttle.hold(hold.why, hold.after)
 
     def _settle(self, settled: Sequence[Settlement]) -> None:
         if not settled:
             return
-        self._settled += 1
-        self._log.settle(self._token, self._settled, settled)
-        for settlement in settled:
-            count = getattr(self._report, settlement.verb) + 1
-            setattr(self._report, settlement.verb, count)
-
-    def _listen(self) -> None:
-        wait_ms = LISTEN_MS
-        if self._next_due is not None:
-            wait_ms = max(1, min(wait_ms, self._next_due - self._clock()))
-        self._log.listen(self._cursors, wait_ms)
+        self._settles += 1
+        self._log.settle(self._token, self._settles, settled)
+        self._report.settled.update(settlement.verb for settlement in settled)
+        if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
+            self._intake.expect_retries()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import redis
 import structlog
 
-from app.lanes import Lane
+from app.lane import Lane
 
 TICK_S = 1.0
 SWEEP_EVERY_TICKS = 60
@@ -40,7 +40,7 @@ class Tick:
             case "nothing":
                 self._patience[name] = PATIENCE_MS
             case "to be woken":
-                lane.wakes.send(name, lane.account.queue)
+                lane.wake()
                 self._patience[name] = min(self._patience[name] * 2, PATIENCE_MAX_MS)
                 logger.info("wake.sent", destination=name)
             case "wake sent":

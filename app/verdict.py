@@ -12,7 +12,7 @@ from app.dead_letters import Letter
 from app.delivery import Attempt, Delivery
 from app.destination import Answer, Reply, Request
 from app.hand import Prepared
-from app.log import Head, Settlement
+from app.log import Head, Settlement, Verb
 from app.outcome import Bury, Done, Hold, Outcome, RetryAt, RetryPolicy, decide
 
 SHOWN_BYTES_MAX = 4096
@@ -34,8 +34,13 @@ def settlements(
     exchange: Exchange,
     policy: RetryPolicy,
     random: Random,
+    *,
+    ordered: bool,
 ) -> list[Settlement] | Hold:
-    """The settlement of every delivery in a request; a Hold leaves all of them where they are."""
+    """The settlement of every delivery in a request; a Hold leaves all of them where they are.
+
+    With `ordered`, what is to be tried again blocks its user's later deliveries.
+    """
     settled: list[Settlement] = []
     for prepared in sent:
         head = prepared.head
@@ -52,7 +57,8 @@ def settlements(
                 settled.append(Settlement(head, result))
             case RetryAt(due):
                 tried = _tried(head.delivery, _attempt(exchange, outcome))
-                settled.append(Settlement(head, "retry", due, delivery.encode(tried)))
+                verb: Verb = "block" if ordered else "retry"
+                settled.append(Settlement(head, verb, due, delivery.encode(tried)))
             case Bury(reason, message):
                 last = _in_full(_attempt(exchange, outcome), exchange, prepared)
                 tried = _tried(head.delivery, last)
@@ -71,6 +77,16 @@ def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement
 
 def _first_at(tried: Delivery, exchange: Exchange) -> int:
     return tried.attempts[0].at if tried.attempts else exchange.began_at
+
+
+def put_behind(head: Head) -> Settlement:
+    """The settlement of a delivery whose user has an earlier one to be tried again."""
+    return Settlement(head, "behind", payload=delivery.encode(head.delivery))
+
+
+def parked(head: Head) -> Settlement:
+    """The settlement of a delivery that nothing maps yet."""
+    return Settlement(head, "park", payload=delivery.encode(head.delivery))
 
 
 def _buried(head: Head, letter: Letter) -> Settlement:

@@ -39,6 +39,7 @@ def configuration() -> dict[str, Any]:
         "task_queues": [Queue(name) for name in queues()],
         "task_acks_late": False,
         "task_time_limit": 120,
+        "worker_consumer": "workers.consumer:EagerConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
         "worker_disable_rate_limits": True,

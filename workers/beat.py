@@ -8,7 +8,7 @@ from celery.beat import Scheduler
 
 from app import presence
 from app.destinations import KINDS
-from app.lanes import lanes
+from app.lane import lanes
 from app.pump import milliseconds
 from app.store import connect
 from app.tick import TICK_S, Tick

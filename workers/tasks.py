@@ -1,11 +1,14 @@
 """The tasks: thin, so that what they run can be tested without Celery."""
 
 from functools import cache
+from uuid import uuid4
 
+import redis
 import structlog
 
 from app.destinations import KINDS
-from app.lanes import Lane, lanes
+from app.lane import Lane, lanes
+from app.pump import Pump
 from app.store import connect
 from app.wake import PUMP_TASK, Wakes
 from workers.application import celery, settings
@@ -23,9 +26,12 @@ def process_lanes() -> dict[str, Lane]:
 
 @celery.task(name=PUMP_TASK)
 def pump(destination: str) -> None:
-    """Move what is due of one destination."""
+    """Move what is due of one destination. Without the store, the tick sends another wake."""
     lane = process_lanes().get(destination)
     if lane is None:
         logger.warning("wake.unknown_destination", destination=destination)
         return
-    lane.pump()
+    try:
+        Pump(lane, token=uuid4().hex).run()
+    except redis.RedisError as away:
+        logger.warning("pump.lost_the_store", destination=destination, why=str(away))

@@ -17,6 +17,7 @@ from app.cli.config import loaded
 from app.cli.exits import DONE, FAILED
 from app.cli.tables import show
 from app.client import Client
+from app.destination import Next
 from app.destinations import KINDS
 from app.outcome import Delivered, Outcome, Skipped
 from app.readiness import connect_once
@@ -117,13 +118,14 @@ def eviction(info: Mapping[str, object]) -> Finding:
     return Finding("memory", "failed", found, "set maxmemory-policy noeviction in the store")
 
 
-def credentials(destination: str, outcome: Outcome) -> Finding:
+def credentials(destination: str, outcome: Outcome | Next) -> Finding:
     """What the answer to a destination's probe says of its credentials."""
     part = f"destination {destination}"
     if isinstance(outcome, Delivered | Skipped):
         return Finding(part, "ok", "answers, and takes the credentials")
     advice = f"look at the credentials and base_url of destinations.{destination}"
-    return Finding(part, "failed", outcome.why, advice)
+    found = "answers with more questions" if isinstance(outcome, Next) else outcome.why
+    return Finding(part, "failed", found, advice)
 
 
 def _fsync(store: redis.Redis) -> str | None:
@@ -161,7 +163,8 @@ def _credentials(account: DestinationSettings) -> Finding:
     kind = KINDS[account.kind]
     client = Client(kind, account)
     try:
-        return credentials(account.id, kind.read(client.send(kind.probe(account))))
+        probe = kind.probe(account)
+        return credentials(account.id, kind.read(client.send(probe), probe))
     finally:
         client.close()
 

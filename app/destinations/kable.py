@@ -112,7 +112,7 @@ def array(items: Sequence[Item], _account: KableAccount) -> Request:
     )
 
 
-def read(reply: Reply) -> Outcome:
+def read(reply: Reply, _request: Request) -> Outcome:
     """What a reply means. Kable discards a transactionId that it has, so repeating is safe."""
     match reply:
         case NotSent(error):

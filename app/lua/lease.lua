@@ -4,8 +4,8 @@
 --
 -- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
 -- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
--- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left for another pump,
---          partition...}; without a partition there is nothing to do
+-- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and another pump may
+--          come for them, partition...}; without a partition there is nothing to do
 --
 -- A second run with the same token keeps what it has. A crash after it leaves leases that end.
 local now, token, length = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -46,7 +46,6 @@ for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) 
   if taken[partition] or not leased(leases, partition, now) then take(partition) end
 end
 if #mine == 0 then return { 'leased', 0 } end
-local due_left = left
 for partition = 0, partitions - 1 do
   if #mine >= share then break end
   if not leased(leases, partition, now) then take(partition) end
@@ -57,6 +56,7 @@ for _, partition in ipairs(mine) do
   redis.call('ZADD', leases, now + length, partition)
 end
 redis.call('ZADD', pumps, now + length, token)
-local answer = { 'leased', due_left }
+if redis.call('ZCARD', pumps) >= pumps_max then left = 0 end
+local answer = { 'leased', left }
 for _, partition in ipairs(mine) do answer[#answer + 1] = tonumber(partition) end
 return answer

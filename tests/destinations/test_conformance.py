@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Skip
+from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Request, Skip
 from app.destinations import ACCOUNTS, KINDS
 from app.outcome import Delivered, Hold, Outcome, Retryable, Unavailable, decide
 from app.segment import Event
@@ -57,6 +57,10 @@ def item_of(subject: Subject, event: bytes | None = None) -> Item:
     return item
 
 
+def asked(subject: Subject) -> Request:
+    return subject.kind.compose([item_of(subject)], subject.account)
+
+
 def secrets_of(account: DestinationSettings) -> list[str]:
     values = [getattr(account, name) for name in type(account).model_fields]
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
@@ -76,7 +80,7 @@ def test_a_kind_accepts_types_that_segment_has(subject: Subject) -> None:
 @given(known=st.booleans(), fields=FIELDS)
 def test_any_json_object_becomes_an_item_or_a_reason(
     subject: Subject,
-    known: bool,  # noqa: FBT001 - Hypothesis draws it
+    known: bool,
     fields: dict[str, Any],
 ) -> None:
     event = json.loads(subject.sample.event) if known else {}
@@ -132,7 +136,7 @@ def test_the_credentials_are_headers_that_http_can_carry(subject: Subject) -> No
 @settings(deadline=None)
 @given(reply=REPLIES)
 def test_every_reply_has_a_meaning(subject: Subject, reply: Reply) -> None:
-    outcome = subject.kind.read(reply)
+    outcome = subject.kind.read(reply, asked(subject))
     assert isinstance(outcome, Outcome)
 
 
@@ -142,7 +146,8 @@ def test_every_reply_has_a_meaning(subject: Subject, reply: Reply) -> None:
 def test_every_status_has_a_meaning_and_only_a_success_is_delivered(
     subject: Subject, body: bytes
 ) -> None:
-    outcomes = {status: subject.kind.read(Answer(status, body=body)) for status in range(100, 600)}
+    request = asked(subject)
+    outcomes = {s: subject.kind.read(Answer(s, body=body), request) for s in range(100, 600)}
     delivered = {status for status in outcomes if isinstance(outcomes[status], Delivered)}
     assert delivered <= subject.sample.delivered
     assert all(isinstance(outcome, Outcome) for outcome in outcomes.values())
@@ -161,7 +166,7 @@ def test_what_is_not_the_events_fault_spends_no_attempt_and_buries_nothing(
     subject: Subject, reply: Reply
 ) -> None:
     verdict = decide(
-        subject.kind.read(reply),
+        subject.kind.read(reply, asked(subject)),
         attempt=10_000,
         first_at=0,
         now=10**15,
@@ -174,7 +179,7 @@ def test_what_is_not_the_events_fault_spends_no_attempt_and_buries_nothing(
 
 def test_the_wait_that_a_destination_asks_for_is_passed_on(subject: Subject) -> None:
     after = timedelta(seconds=7)
-    outcome = subject.kind.read(Answer(429, retry_after=after))
+    outcome = subject.kind.read(Answer(429, retry_after=after), asked(subject))
     assert isinstance(outcome, Retryable | Unavailable)
     assert outcome.after == after
 

@@ -270,4 +270,4 @@ NO = b'{"message":"Unauthorized"}'
     ],
 )
 def test_an_answer_says_what_becomes_of_the_events(reply: Reply, outcome: Outcome) -> None:
-    assert KABLE.read(reply) == outcome
+    assert KABLE.read(reply, KABLE.probe(account())) == outcome

@@ -15,10 +15,12 @@ from app.append import Admission
 from app.client import Client
 from app.destinations.kable import KABLE, KableAccount
 from app.keys import destination_key
+from app.lane import Lane
 from app.log import Log
 from app.pump import Pump, Report
 from app.settings import RetrySettings
 from app.throttle import Throttle
+from app.wake import Wakes
 from tests.processes import sandbox
 
 
@@ -52,9 +54,9 @@ def log(store: redis.Redis, account: KableAccount) -> Iterator[Log]:
 
 def pump(store: redis.Redis, account: KableAccount) -> Report:
     with closing(Client(KABLE, account)) as client:
-        return Pump(
-            KABLE, account, Log(store, account), Throttle(store, account), client, token="pump"
-        ).run()
+        log, throttle = Log(store, account), Throttle(store, account)
+        wakes = Wakes(f"redis://127.0.0.1:{store.connection_pool.connection_kwargs['port']}/1")
+        return Pump(Lane(KABLE, account, log, throttle, client, wakes), token="pump").run()
 
 
 def admission(number: int, user: str, **properties: object) -> Admission:
@@ -90,7 +92,7 @@ def test_what_waits_arrives_once_in_arrays_and_in_the_order_of_each_user(
     log.append([admission(n, f"user-{n % 40}") for n in range(3000)])
     first, second = pump(store, account), pump(store, account)
     items = billed(account)
-    assert first.delivered + second.delivered == len(items) == 3000
+    assert first.settled["delivered"] + second.settled["delivered"] == len(items) == 3000
     assert first.requests + second.requests < 60
     for user in range(40):
         mine = [item["data"]["number"] for item in items if item["clientId"] == f"user-{user}"]
@@ -105,7 +107,7 @@ def test_a_refused_array_is_split_until_the_bad_event_stands_alone(
     ).raise_for_status()
     log.append([admission(n, "bad" if n == 57 else f"user-{n % 9}") for n in range(100)])
     reports = [pump(store, account), pump(store, account)]
-    assert sum(report.delivered for report in reports) == 99
+    assert sum(report.settled["delivered"] for report in reports) == 99
     [letter] = letters(store)
     assert (letter.delivery.id, letter.reason) == ("m-57", "rejected")
     assert letter.delivery.attempts[-1].status == 400
@@ -118,7 +120,7 @@ def test_an_event_without_a_client_id_is_rejected_with_the_path_named(
     by_group = account.model_copy(update={"client_id_field": "context.groupId"})
     log.append([admission(1, "user-1")])
     report = pump(store, by_group)
-    assert (report.bury, report.requests) == (1, 0)
+    assert (report.settled["bury"], report.requests) == (1, 0)
     [letter] = letters(store)
     assert (letter.reason, "context.groupId" in letter.message) == ("rejected", True)
 
@@ -129,7 +131,7 @@ def test_a_failure_is_tried_again_when_it_is_due_and_then_delivered(
     log.append([admission(1, "user-1")])
     misbehave(account, status=500, times=1)
     report = pump(store, account)
-    assert (report.retry, report.delivered, report.requests) == (1, 1, 2)
+    assert (report.settled["retry"], report.settled["delivered"], report.requests) == (1, 1, 2)
     assert [item["transactionId"] for item in billed(account)] == ["m-1"]
 
 
@@ -139,7 +141,7 @@ def test_what_fails_too_often_is_buried_as_exhausted_with_every_attempt(
     log.append([admission(1, "user-1")])
     misbehave(account, status=500)
     report = pump(store, account)
-    assert (report.retry, report.bury) == (1, 1)
+    assert (report.settled["retry"], report.settled["bury"]) == (1, 1)
     [letter] = letters(store)
     assert (letter.reason, [a.status for a in letter.delivery.attempts]) == (
         "exhausted",
@@ -187,7 +189,7 @@ def test_a_rate_is_kept_and_its_burst_goes_at_once(
     slow = account.model_copy(update={"rate": 20.0, "burst": 5})
     log.append([admission(n, f"user-{n}") for n in range(15)])
     report = pump(store, slow)
-    assert (report.delivered, report.requests > 3) == (len(billed(account)), True)
+    assert (report.settled["delivered"], report.requests > 3) == (len(billed(account)), True)
 
 
 def test_a_pump_that_was_taken_over_changes_nothing(

@@ -12,7 +12,7 @@ from app.delivery import encode
 from app.destinations import KINDS
 from app.destinations.kable import KableAccount
 from app.keys import destination_key
-from app.lanes import lanes
+from app.lane import lanes
 from app.log import LEASE_MS, Log, Reading, Settlement
 from app.settings import Settings
 from app.throttle import Throttle

@@ -78,6 +78,13 @@ def test_retries_in_hand_are_counted_until_they_are_finished() -> None:
     assert full.retries(0) == 0
 
 
+def test_all_that_waits_of_a_user_can_be_withdrawn_in_order() -> None:
+    full = hand(*(prepared(n, user) for n, user in enumerate("abaab")))
+    full.put_back(full.take())
+    assert ids(full.withdraw("a")) == ["m-0", "m-2", "m-3"]
+    assert [ids(full.take()), ids(full.take())] == [["m-1"], []]
+
+
 @given(
     users=st.lists(st.sampled_from("abc"), max_size=30),
     steps=st.lists(st.sampled_from(["take", "finish", "split", "put back"]), max_size=60),

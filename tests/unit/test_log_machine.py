@@ -24,7 +24,9 @@ from app.settings import DestinationSettings
 
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
 TOKENS = ("pump-1", "pump-2", "pump-3")
-VERBS = st.sampled_from(["delivered", "skipped", "retry", "bury", "hold"])
+VERBS = st.sampled_from(
+    ["delivered", "skipped", "retry", "block", "bury", "park", "unmark", "hold"]
+)
 BEGINNING = 1_700_000_000_000
 
 
@@ -45,6 +47,7 @@ class LogMachine(RuleBasedStateMachine):
         self.numbers = dict.fromkeys(TOKENS, 0)
         self.last_settle: tuple[str, int, list[Settlement], int] | None = None
         self.last_append: list[Admission] = []
+        self.sender: dict[str, str] = {}
 
     @rule(ids=st.lists(st.integers(0, 40), min_size=1, max_size=6), user=st.integers(0, 5))
     def append(self, ids: list[int], user: int) -> None:
@@ -88,14 +91,28 @@ class LogMachine(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, wait: int) -> None:
         """Answers come in; a pump that was taken over may not record its verdicts."""
         token = data.draw(st.sampled_from([t for t in TOKENS if self.read[t]]))
-        chosen = [self._settlement(head, data.draw(VERBS), wait) for head in self.read[token]]
-        settlements = [one for one in chosen if one is not None]
+        settlements = self._verdicts(self.read[token], data, wait)
         self.numbers[token] += 1
         before = self._places()
         with suppress(StaleLease):
             acted = self.log.settle(token, self.numbers[token], settlements)
             self.last_settle = (token, self.numbers[token], settlements, acted)
             self.finished |= before - self._places()
+
+    @precondition(lambda self: any(self.read.values()))
+    @rule(data=st.data(), twice=st.booleans())
+    def mark(self, data: st.DataObject, twice: bool) -> None:
+        """A pump is about to send what must not be repeated: nobody else may have sent it."""
+        token = data.draw(st.sampled_from([t for t in TOKENS if self.read[t]]))
+        heads = [head for head in self.read[token] if not head.sent and not head.behind]
+        places = self._places()
+        with suppress(StaleLease):
+            self.log.mark(token, heads)
+            if twice:
+                self.log.mark(token, heads)
+            for head in heads:
+                if head.delivery.id in places:
+                    assert self.sender.setdefault(head.delivery.id, token) == token
 
     @precondition(lambda self: self.last_settle)
     @rule()
@@ -153,28 +170,49 @@ class LogMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Every pump has died; a fresh one finds and finishes all that is not buried."""
         self.now += 24 * 3_600_000
-        for round_ in range(2 * ACCOUNT.partitions):
+        for round_ in range(20 * ACCOUNT.partitions):
             if self.log.overdue(0) == "nothing":
                 break
             token = f"fresh-{round_}"
             leased = self.log.lease(token, 4)
             assert isinstance(leased, Leased)
             found = self.log.heads(token, [Reading(p, "", 99, 99) for p in leased.partitions])
-            self.log.settle(token, 1, [Settlement(head, "delivered") for head in found.heads])
+            done = [h for h in found.heads if not h.behind]
+            self.log.settle(token, 1, [Settlement(head, "delivered") for head in done])
             self.log.release(token)
         census = self.log.census()
         assert (census.waiting, census.retrying, census.unaccounted) == (0, 0, 0)
 
-    def _settlement(self, head: Head, verb: str, wait: int) -> Settlement | None:
+    def _verdicts(self, heads: list[Head], data: st.DataObject, wait: int) -> list[Settlement]:
+        """Verdicts as a pump gives them: what is behind stays behind, what was sent is buried."""
+        settlements: list[Settlement] = []
+        blocked: set[str] = set()
+        for head in heads:
+            user = head.delivery.user
+            if head.sent:
+                verb = "bury"
+            elif head.behind or (user in blocked and head.place == "log"):
+                verb = "behind"
+            else:
+                verb = data.draw(VERBS)
+            if verb == "block":
+                blocked.add(user)
+            if verb == "unmark":
+                self.sender.pop(head.delivery.id, None)
+            if verb != "hold":
+                settlements.append(self._settlement(head, verb, wait))
+        return settlements
+
+    def _settlement(self, head: Head, verb: str, wait: int) -> Settlement:
         match verb:
-            case "hold":
-                return None
-            case "retry":
-                return Settlement(head, "retry", self.now + wait, delivery.encode(head.delivery))
+            case "retry" | "block":
+                return Settlement(head, verb, self.now + wait, delivery.encode(head.delivery))
             case "bury":
                 letter = dead_letters.Letter(head.delivery, "rejected", "why", self.now)
                 return Settlement(head, "bury", payload=dead_letters.encode(letter))
-            case "delivered" | "skipped":
+            case "behind" | "park":
+                return Settlement(head, verb, payload=delivery.encode(head.delivery))
+            case "delivered" | "skipped" | "unmark":
                 return Settlement(head, verb)
         raise AssertionError(verb)
 
@@ -182,7 +220,7 @@ class LogMachine(RuleBasedStateMachine):
         return set(self._placed())
 
     def _placed(self) -> list[str]:
-        return [*self._logged(), *self._late(), *self._dead()]
+        return [*self._logged(), *self._late(), *self._behind(), *self._dead(), *self._unmapped()]
 
     def _logged(self) -> Iterator[str]:
         for partition in range(ACCOUNT.partitions):
@@ -196,6 +234,23 @@ class LogMachine(RuleBasedStateMachine):
             late = self.store.hgetall(key)
             assert set(self.store.zrange(due, 0, -1)) == set(late)
             yield from (delivery.decode(payload).id for payload in late.values())
+
+    def _behind(self) -> Iterator[str]:
+        for partition in range(ACCOUNT.partitions):
+            behind, order, blocked, late = (
+                destination_key("kable", name) + str(partition)
+                for name in ("behind:", "order:", "blocked:", "late:")
+            )
+            waiting = [delivery.decode(one) for one in self.store.hvals(behind)]
+            assert self.store.zcard(order) == len(waiting)
+            blockers = self.store.hgetall(blocked)
+            assert {one.user.encode() for one in waiting} <= set(blockers)
+            assert all(self.store.hexists(late, entry) for entry in blockers.values())
+            yield from (one.id for one in waiting)
+
+    def _unmapped(self) -> Iterator[str]:
+        parked = self.store.hvals(destination_key("kable", "unmapped"))
+        yield from (delivery.decode(payload).id for payload in parked)
 
     def _dead(self) -> Iterator[str]:
         letters = self.store.hgetall(destination_key("kable", "dead"))

@@ -1,16 +1,14 @@
-"""What a worker process keeps for each destination from pump to pump."""
+"""All that moves deliveries to one destination; a worker process keeps it from pump to pump."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import redis
 
 from app.client import Client
 from app.destination import Destination
 from app.log import Log
-from app.pump import Pump
 from app.scripts import Clock
 from app.settings import DestinationSettings, Settings
 from app.throttle import Throttle
@@ -19,7 +17,7 @@ from app.wake import Wakes
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """All that a pump over one destination needs."""
+    """A destination with its account, its log and throttle in the store, and its connections."""
 
     destination: Destination[Any]
     account: DestinationSettings
@@ -28,18 +26,9 @@ class Lane:
     client: Client
     wakes: Wakes
 
-    def pump(self) -> None:
-        """Run one pump, and send the next wake when it leaves work behind."""
-        report = Pump(
-            self.destination,
-            self.account,
-            self.log,
-            self.throttle,
-            self.client,
-            token=uuid4().hex,
-        ).run()
-        if report.wake:
-            self.wakes.send(self.account.id, self.account.queue)
+    def wake(self) -> None:
+        """Ask for a pump."""
+        self.wakes.send(self.account.id, self.account.queue)
 
 
 def lanes(

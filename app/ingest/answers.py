@@ -24,13 +24,26 @@ class Answer:
     body: Message
 
 
-def answer(status: int, body: bytes, headers: Headers = ()) -> Answer:
-    """An answer whose body is JSON."""
-    fixed = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+def content(status: int, type_: bytes, body: bytes, headers: Headers = ()) -> Answer:
+    fixed = ((b"content-type", type_), (b"content-length", b"%d" % len(body)))
     return Answer(
         status,
         {"type": "http.response.start", "status": status, "headers": [*fixed, *headers]},
         {"type": "http.response.body", "body": body},
+    )
+
+
+def answer(status: int, body: bytes, headers: Headers = ()) -> Answer:
+    """An answer whose body is JSON."""
+    return content(status, b"application/json", body, headers)
+
+
+def empty(status: int, headers: Headers) -> Answer:
+    """An answer that has no body; the status says so."""
+    return Answer(
+        status,
+        {"type": "http.response.start", "status": status, "headers": [*headers]},
+        {"type": "http.response.body"},
     )
 
 
@@ -65,6 +78,12 @@ UNKNOWN_SOURCE = error(
     "expected a write key that this relay knows, as the user of HTTP Basic or as writeKey in "
     "the body; look at the sources of relay.toml",
 )
-NOT_FOUND = error(404, "not_found", "nothing here; events go to POST /v1/batch or /v1/<type>")
+NOT_FOUND = error(404, "not_found", "nothing here; GET /openapi.json lists every path")
+NO_SETTINGS = error(
+    404,
+    "unknown_source",
+    "expected a write key that this relay knows in /v1/projects/<write key>/settings; look at the "
+    "sources of relay.toml",
+)
 NOT_STORED = unavailable("the store has not confirmed the events in time; send them again")
 FAILED = error(500, "internal_error", "the relay failed at this request; look at its log")

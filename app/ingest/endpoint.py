@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
@@ -16,11 +16,12 @@ from app.counters import Counters
 from app.destination import Destination
 from app.destinations import ACCOUNTS, KINDS
 from app.ingest import answers
-from app.ingest.acceptance import Limits
 from app.ingest.answers import Answer
+from app.ingest.cors import shared_with
+from app.ingest.endpoints import Endpoints, Paths
 from app.ingest.group_commit import Admissions, GroupCommit
-from app.ingest.reception import Reception, Take, batch, single
-from app.ingest.routing import TYPES, Sources
+from app.ingest.request import ClientLeftError, Receive, Request, Scope, Send
+from app.ingest.routing import Sources
 from app.keys import SourceKeys
 from app.settings import Settings, load
 from app.store import connect_async
@@ -29,19 +30,8 @@ from app.wake import Wakes
 FLUSH_EVERY_S = 1.0
 OPEN_AGAIN_S = 0.5
 STORE_ANSWERS_WITHIN_S = 2.0
-READ_AND_LET_GO = 4  # times the hard cap
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 
 _log = structlog.get_logger(__name__)
-
-
-class ClientLeftError(Exception):
-    """The client closed its connection before the request was complete."""
 
 
 def application() -> "Ingest":
@@ -69,11 +59,14 @@ class Ingest:
         self._opened = asyncio.Event()
         self._commits = GroupCommit(self._append, self._send_wake, wait=settings.store_wait)
         self._counters = Counters(store)
-        limits = Limits(settings.event_bytes_max, settings.batch_events_max)
         sources = Sources.of(settings, kinds)
-        self._reception = Reception(sources, limits, self._commits, self._counters)
-        self._too_large = answers.too_large(settings.request_bytes_max)
-        self._endpoints = self._paths()
+        endpoints = Endpoints(settings, sources, self._commits, self._counters)
+        self.paths = {
+            "/healthz": {"GET": _alive},
+            "/readyz": {"GET": self._ready},
+            **endpoints.paths(),
+        }
+        self._known = Paths(self.paths)
         self._closing = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._wakes: set[asyncio.Task[None]] = set()
@@ -82,48 +75,31 @@ class Ingest:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
+            request = Request(scope, dict(scope["headers"]), receive)
             try:
-                answer = await self._answer(scope, receive)
+                answer = await self._answer(request)
             except ClientLeftError:
                 return
-            await send(answer.start)
+            origin = request.headers.get(b"origin")
+            await send(answer.start if origin is None else shared_with(origin, answer))
             await send(answer.body)
 
-    def _paths(self) -> dict[str, dict[str, Endpoint]]:
-        """What is done at each path, by method; each may end in a slash."""
-        paths: dict[str, dict[str, Endpoint]] = {
-            "/healthz": {"GET": _alive},
-            "/readyz": {"GET": self._ready},
-        }
-        paths |= {f"/v1/{type_}": {"POST": self._taking(single(type_))} for type_ in TYPES}
-        paths |= {f"/v1/{name}": {"POST": self._taking(batch)} for name in ("batch", "import")}
-        return paths | {f"{path}/": methods for path, methods in paths.items()}
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        methods = self._endpoints.get(scope["path"])
+    async def _answer(self, request: Request) -> Answer:
+        methods = self._known.find(request.scope["path"])
         if methods is None:
             return answers.NOT_FOUND
-        endpoint = methods.get(scope["method"])
+        endpoint = methods.get(request.scope["method"])
         if endpoint is None:
             return answers.wrong_method(", ".join(methods))
         try:
-            return await endpoint(scope, receive)
+            return await endpoint(request)
         except ClientLeftError:
             raise
         except Exception:  # noqa: BLE001 - a plain-text 500 makes some SDKs misbehave
-            _log.exception("request.failed", path=scope["path"])
+            _log.exception("request.failed", path=request.scope["path"])
             return answers.FAILED
 
-    def _taking(self, take: Take) -> Endpoint:
-        async def taken(scope: Scope, receive: Receive) -> Answer:
-            sent = await _read(receive, self._settings.request_bytes_max)
-            if sent is None:
-                return self._too_large
-            return await self._reception.answer(take, _header(scope, b"authorization"), sent)
-
-        return taken
-
-    async def _ready(self, _scope: Scope, _receive: Receive) -> Answer:
+    async def _ready(self, _request: Request) -> Answer:
         if not self._opened.is_set():
             return answers.unavailable("the store has not answered since the start")
         try:
@@ -206,34 +182,5 @@ class Ingest:
             return False
 
 
-async def _alive(_scope: Scope, _receive: Receive) -> Answer:
+async def _alive(_request: Request) -> Answer:
     return answers.SUCCESS
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    """A header's value; empty when there is none. ASGI gives names in lower case."""
-    for header, value in scope["headers"]:
-        if header == name:
-            return bytes(value)
-    return b""
-
-
-async def _read(receive: Receive, bytes_max: int) -> bytes | None:
-    """The body; None when it is larger.
-
-    What is beyond the maximum is read and let go, within a bound: a client that is cut off while
-    it sends sees a reset instead of the answer, and sends it all again.
-    """
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more and size <= READ_AND_LET_GO * bytes_max:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeftError
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        chunks.append(chunk)
-        if size > bytes_max:
-            chunks.clear()
-        more = message.get("more_body", False)
-    return b"".join(chunks) if size <= bytes_max else None

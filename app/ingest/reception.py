@@ -3,19 +3,33 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from uuid import uuid4
 
 from app.append import Admission
 from app.counters import Counters
-from app.ingest.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
+from app.ingest.acceptance import accept, accept_batch
 from app.ingest.answers import NOT_STORED, SUCCESS, UNKNOWN_SOURCE, Answer, malformed
 from app.ingest.body import Body, MalformedError, decode
 from app.ingest.group_commit import GroupCommit, NotStoredError
 from app.ingest.routing import Source, Sources
+from app.ingest.stamp import (
+    Accepted,
+    Arrival,
+    Client,
+    Ignored,
+    Limits,
+    Outcome,
+    Refused,
+    refused,
+)
+from app.ingest.validation import Fault
 from app.timestamps import written
 
-Outcomes = Sequence[Accepted | Refused]
+Outcomes = Sequence[Outcome]
 Take = Callable[[Body, Arrival], Outcomes]
+
+NOBODY = Client()
 
 
 def single(type_: str) -> Take:
@@ -54,7 +68,9 @@ class Reception:
         self._clock = clock
         self._new_id = new_id
 
-    async def answer(self, take: Take, authorization: bytes, sent: bytes) -> Answer:
+    async def answer(
+        self, take: Take, authorization: bytes, sent: bytes, client: Client = NOBODY
+    ) -> Answer:
         """The answer to a request with this Authorization header and body.
 
         Success means that the store has confirmed every event that was accepted.
@@ -64,13 +80,38 @@ class Reception:
             source = self._sources.find(authorization, body.write_key)
             if source is None:
                 return UNKNOWN_SOURCE
-            arrival = Arrival(source, self._clock(), self._new_id, self._limits)
+            arrival = self.arrival(source, client)
             outcomes = take(body, arrival)
         except MalformedError as wrong:
             return malformed(str(wrong))
-        return await self._kept(outcomes, arrival)
+        answer = await self.kept(outcomes, arrival)
+        if body.lenient and answer is SUCCESS:
+            self._counters.count(source.id, "lenient")
+        return answer
 
-    async def _kept(self, outcomes: Outcomes, arrival: Arrival) -> Answer:
+    async def show(self, take: Take, authorization: bytes, sent: bytes, client: Client) -> None:
+        """Take what came with an image; nobody sends that again, so what is lost is counted."""
+        answer = await self.answer(take, authorization, sent, client)
+        if answer is NOT_STORED:
+            fault = Fault("not_stored", "the store has not confirmed this event in time")
+            self.refuse(fault, authorization, decode(sent).write_key)
+        elif answer.status == HTTPStatus.BAD_REQUEST:
+            self.refuse(Fault("bad_request", "expected a JSON object"), authorization, None)
+
+    def refuse(self, fault: Fault, authorization: bytes, key: str | None) -> None:
+        """Count an event that was not understood, if it tells whose it is."""
+        source = self._sources.find(authorization, key)
+        if source is not None:
+            self._count_refused(refused(fault, b""), self.arrival(source))
+
+    def arrival(
+        self, source: Source, client: Client = NOBODY, limits: Limits | None = None
+    ) -> Arrival:
+        """A request that comes now."""
+        return Arrival(source, self._clock(), self._new_id, limits or self._limits, client)
+
+    async def kept(self, outcomes: Outcomes, arrival: Arrival) -> Answer:
+        """The answer once the store has confirmed what was accepted."""
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
         admissions = _admissions(accepted, arrival.source)
         try:
@@ -81,6 +122,8 @@ class Reception:
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 self._count_refused(outcome, arrival)
+            elif isinstance(outcome, Ignored):
+                self._counters.count(arrival.source.id, "ignored")
         return SUCCESS
 
     def _count(

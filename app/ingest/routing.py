@@ -47,24 +47,28 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Every source under its write key.
+    """Every source under its id and under its write key.
 
     `by_header` knows the header that SDKs send as it stands, which spares the usual request the
     decoding.
     """
 
+    by_id: Mapping[str, Source]
     by_key: Mapping[str, Source]
     by_header: Mapping[bytes, Source]
 
     @classmethod
     def of(cls, settings: Settings, kinds: Mapping[str, Destination[Any]]) -> "Sources":
-        by_key = {
-            source.write_key.get_secret_value(): Source(
-                source.id, _routes(source.destinations, settings, kinds)
-            )
-            for source in settings.sources.values()
+        by_id = {
+            name: Source(name, _routes(source.destinations, settings, kinds))
+            for name, source in settings.sources.items()
         }
-        return cls(by_key, {_basic(key): source for key, source in by_key.items()})
+        by_key = {
+            source.write_key.get_secret_value(): by_id[name]
+            for name, source in settings.sources.items()
+        }
+        by_header = {_basic(key): source for key, source in by_key.items()}
+        return cls(by_id, by_key, by_header)
 
     def find(self, authorization: bytes, body_key: str | None) -> Source | None:
         """Whose request this is. If header and body name different keys, the header decides."""

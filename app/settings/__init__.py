@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from app.settings.durations import Duration, SomeDuration, spelled
+from app.settings.networks import Network
 from app.settings.sections import Check, Section
 from app.settings.wording import did_you_mean, shown
 from app.settings.written import read
@@ -145,6 +146,10 @@ class Settings(Section):
     request_bytes_max: int = Field(default=4 * 1024 * 1024, ge=1)
     event_bytes_max: int = Field(default=32 * 1024, ge=1)
     batch_events_max: int = Field(default=2500, ge=1)
+    webhook_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1)
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_split)] = Field(
+        default_factory=tuple
+    )
     store_wait: Duration = timedelta(seconds=3)
     log_format: Literal["json", "console"] = "json"
     sentry_dsn: Dsn | None = None

@@ -1,6 +1,6 @@
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.ingest.acceptance import Accepted, Arrival, Limits, Refused, accept, accept_batch
+from app.ingest.acceptance import accept, accept_batch
 from app.ingest.body import MalformedError, decode
 from app.ingest.routing import TYPES, Route, Source
+from app.ingest.stamp import Accepted, Arrival, Limits, Outcome, Refused
 
 RECEIVED_AT = datetime(2026, 3, 4, 5, 6, 7, 891000, UTC)
 ROUTES = (Route("usage", "Kable"), Route("limits", "Kana"))
@@ -27,21 +28,21 @@ def track(**members: object) -> dict[str, object]:
     return {"type": "track", "event": "Call", "userId": "u", "messageId": "m"} | members
 
 
-def single(event: object, type_: str = "track") -> Accepted | Refused:
+def single(event: object, type_: str = "track") -> Outcome:
     return accept(type_, decode(json.dumps(event).encode()), ARRIVAL)
 
 
-def batch(*events: object, **shared: object) -> list[Accepted | Refused]:
+def batch(*events: object, **shared: object) -> Sequence[Outcome]:
     return accept_batch(decode(json.dumps({"batch": events} | shared).encode()), ARRIVAL)
 
 
-def stored(outcome: Accepted | Refused) -> dict[str, object]:
+def stored(outcome: Outcome) -> dict[str, object]:
     assert isinstance(outcome, Accepted), outcome
     kept: dict[str, object] = json.loads(outcome.event)
     return kept
 
 
-def code(outcome: Accepted | Refused) -> str:
+def code(outcome: Outcome) -> str:
     return outcome.code if isinstance(outcome, Refused) else "accepted"
 
 
@@ -347,4 +348,4 @@ def test_a_numeric_id_is_exact_or_refused(number: str) -> None:
         assert Decimal(outcome.user) == Decimal(number)
         assert re.fullmatch(r"-?\d+", outcome.user)
     else:
-        assert outcome.code == "id_not_string"
+        assert code(outcome) == "id_not_string"

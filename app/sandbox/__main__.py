@@ -9,6 +9,7 @@ import uvicorn
 from app.sandbox.application import application
 from app.sandbox.connection import RevealingProtocol
 from app.sandbox.kable import Kable
+from app.sandbox.kana import Kana
 from app.sandbox.partner import Partner
 
 
@@ -36,7 +37,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    partners = [Partner(Kable())]
+    partners = [Partner(Kable()), Partner(Kana())]
     config = uvicorn.Config(
         application(partners),
         host=options.host,

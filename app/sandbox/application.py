@@ -31,7 +31,12 @@ def application(partners: Sequence[Partner]) -> Starlette:
 
 
 def mount(partner: Partner) -> Mount:
-    apis = [Mount(path, app=partner) for path in partner.contract.paths]
+    # A Mount takes only what lies below its path, a Route only the path itself.
+    apis = [
+        api
+        for path in partner.contract.paths
+        for api in (Route(path, partner), Mount(path, app=partner))
+    ]
     routes = [*control_routes(partner), *partner.contract.routes(), *apis]
     return Mount(f"/{partner.contract.name}", routes=routes)
 

@@ -55,7 +55,7 @@ def live(partner: Partner) -> dict[str, object]:
             "refused": record.refused,
         },
         "misbehaviour": asked_and_struck(partner.in_force),
-        "events": partner.contract.newest(),
+        "tables": partner.contract.tables(),
         "requests": [in_brief(each) for each in reversed(record.newest(PAGE_REQUESTS))],
     }
 
@@ -86,4 +86,5 @@ def in_brief(received: Received) -> dict[str, object]:
         "path": request.path,
         "bytes": request.size,
         "status": received.status,
+        "refused": received.refused,
     }

@@ -27,15 +27,19 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer; the body is JSON unless a header `content-type` says otherwise."""
+    """A whole answer; the body is JSON unless a header `content-type` says otherwise.
+
+    `faulty`: it refuses under a status that says nothing of it, as GraphQL does.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = {}
+    faulty: bool = False
 
     @property
     def refuses(self) -> bool:
-        return self.status >= HTTPStatus.BAD_REQUEST
+        return self.faulty or self.status >= HTTPStatus.BAD_REQUEST
 
 
 async def body_of(receive: Receive) -> tuple[bytes, int] | None:

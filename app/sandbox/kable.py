@@ -120,8 +120,8 @@ class Kable:
     def totals(self) -> Mapping[str, int]:
         return {"events billed": self._usage.count, "duplicates": self._usage.duplicates}
 
-    def newest(self) -> Sequence[Mapping[str, object]]:
-        return self._usage.newest()
+    def tables(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        return {"events": self._usage.newest()}
 
     def _create(self, request: Request) -> Answer:
         if not authorised(request.headers.get("kable-client-secret"), request, self._settings):

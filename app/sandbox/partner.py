@@ -33,8 +33,8 @@ class Contract(Protocol):
     def totals(self) -> Mapping[str, int]:
         """Counts for the page, by their label."""
 
-    def newest(self) -> Sequence[Mapping[str, object]]:
-        """The newest events for the page, newest first; the keys are the columns."""
+    def tables(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """What the page shows, by heading: rows, newest first, whose keys are the columns."""
 
     def forget(self) -> None:
         """Start afresh: nothing billed, no settings."""

@@ -15,10 +15,11 @@ SHOWN_OF_A_SECRET = 7
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A request and the status of its answer; None while, or since, it got none."""
+    """A request, the status of its answer (None while, or since, it got none), and its sense."""
 
     request: Request
     status: int | None = None
+    refused: bool = False
 
 
 class Record:
@@ -50,7 +51,7 @@ class Record:
         """Note the status; a request that the record no longer holds stays forgotten."""
         if (received := self._received.get(number)) is None:
             return
-        self._received[number] = Received(received.request, answer.status)
+        self._received[number] = Received(received.request, answer.status, answer.refuses)
         self.refused += answer.refuses
 
     def newest(self, limit: int | None = None) -> list[Received]:

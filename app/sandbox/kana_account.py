@@ -76,8 +76,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Account:
     """One account as new. Nothing bounds what it keeps.
 
-    Unless its settings are strict it knows every user and feature that usage is recorded for.
-    Such a user can be created or updated like any other, and is not listed before.
+    Unless its settings are strict it records usage for every user and feature. Such a user is found
+    and listed once it was created.
     """
 
     def __init__(self) -> None:
@@ -101,11 +101,10 @@ class Account:
         return list(islice(reversed(self._usage), limit))[::-1]
 
     def user(self, user_id: str) -> User:
-        if user_id in self.users:
-            return self.users[user_id]
-        if user_id in self._totals and not self.settings.strict:
-            return User(user_id)
-        raise not_found("User")
+        """A user that was created. Usage may name others; they are not found before."""
+        if user_id not in self.users:
+            raise not_found("User")
+        return self.users[user_id]
 
     def create_user(self, user: User) -> User:
         self._claim_user_id(user.id)

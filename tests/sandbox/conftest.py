@@ -48,7 +48,7 @@ def port(wait_until: Callable[[Callable[[], bool]], None]) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
     command = [sys.executable, "-m", "app.sandbox", "--port", str(number)]
-    with subprocess.Popen(command) as process:  # noqa: S603 - the command is ours
+    with subprocess.Popen(command) as process:
         wait_until(lambda: process.poll() is not None or alive(number))
         assert process.poll() is None, f"the sandbox ended with {process.poll()}"
         yield number

@@ -32,8 +32,7 @@ class MalformedError(Exception):
     """The body is not the JSON that was expected; the message says what came instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """A request's JSON.
 
     `mended` tells that halves of surrogate pairs were replaced in it, `lenient` that what Python

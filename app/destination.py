@@ -125,6 +125,8 @@ class Destination(Generic[AccountT]):
     probe      (account) -> a harmless request that shows whether it answers and the credentials
                are good; `read` says Delivered then
     ordered    whether a user's later events wait for an earlier one that is tried again
+    repeatable whether all its items are; else its account has `accept_everysec`, for a store that
+               forgets the mark of a call lets it go out once more
     """
 
     kind: str
@@ -139,3 +141,4 @@ class Destination(Generic[AccountT]):
     probe: Callable[[AccountT], Request]
     batch: Batch = Batch()
     ordered: bool = False
+    repeatable: bool = True

@@ -1,4 +1,4 @@
-"""`relay dev`: everything on this machine, with a pretend Kable to deliver to."""
+"""`relay dev`: everything on this machine, with a pretend Kable and Kana to deliver to."""
 
 import contextlib
 import os
@@ -38,11 +38,13 @@ Usage Relay runs.
   store      {store}
   data       {folder}
 
-Send an event, then see what the pretend Kable would bill:
+Send an event, then see what the pretend Kable and Kana would bill:
 
   curl -u dev: {ingest}/v1/track -H 'Content-Type: application/json' \\
-    -d '{{"userId": "customer-1", "event": "API Called", "properties": {{"calls": 3}}}}'
+    -d '{{"userId": "customer-1", "event": "API Called",
+         "properties": {{"featureId": "calls", "delta": 3}}}}'
   curl {sandbox}/kable/_usage
+  curl {sandbox}/kana/_usage
 
 How everything stands:  {status}
 Ctrl-C ends everything; the data stays.

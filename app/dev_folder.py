@@ -20,13 +20,18 @@ log_format = "console"
 [sources.dev]
 write_key = "dev"
 webhook_secret = "dev"
-destinations = ["kable"]
+destinations = ["kable", "kana"]
 
 [destinations.kable]
 kind = "kable"
 base_url = "http://127.0.0.1:{sandbox_port}/kable"
 api_key = "sk_test.developm.00000000000000000000000000000000"
 kable_client_id = "kci_00000000000000000000000000000000"
+
+[destinations.kana]
+kind = "kana"
+base_url = "http://127.0.0.1:{sandbox_port}/kana"
+api_key = "prv_test_00000000000000000000000000000000"
 """
 
 

@@ -245,6 +245,10 @@ class Log:
         """Make partitions ready that nobody would wake; how many there were (0 is right)."""
         return cast("int", self._scripts.run("sweep", self.layout.partitions))
 
+    def count(self, name: str, by: int) -> None:
+        """Count something that stands outside the ledger; a crash may count it twice."""
+        self._store.hincrby(destination_key(self._account.id, "counts"), name, by)
+
     def census(self) -> Census:
         answer = cast("list[bytes]", self._scripts.run("census", self.layout.partitions))
         waiting, retrying, dead, unmapped, pumps, held, why, oldest, *words = answer

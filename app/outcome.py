@@ -10,7 +10,9 @@ from app.backoff import jittered
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The destination has it."""
+    """The destination has it, save for the fields `unapplied`, which its API cannot change."""
+
+    unapplied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

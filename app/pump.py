@@ -228,14 +228,27 @@ class Pump:
     def _watch(self, landed: Landed) -> None:
         """Hold the destination after failures in a row, forget them with the first success."""
         match landed.outcome:
-            case Delivered():
+            case Delivered(unapplied):
                 self._failures = 0
                 if self._recovering:
                     self._recovering = not self._throttle.clear()
+                if unapplied:
+                    self._tell_unapplied(landed.sent, unapplied)
             case Retryable(why) | Unconfirmed(why):
                 self._failures += 1
                 if self._failures >= FAILURES_MAX or self._recovering:
                     self._hold(Hold(why, None))
+
+    def _tell_unapplied(self, sent: Sequence[Prepared], fields: Sequence[str]) -> None:
+        """Name what somebody has to change at the destination by hand."""
+        self._log.count("unapplied", len(sent))
+        for one in sent:
+            logger.warning(
+                "delivery.unapplied",
+                destination=self._account.id,
+                message_id=one.head.delivery.id,
+                fields=list(fields),
+            )
 
     def _hold(self, hold: Hold) -> None:
         self._report.held = hold.why

@@ -60,7 +60,9 @@ def settlements(
                 verb: Verb = "block" if ordered else "retry"
                 settled.append(Settlement(head, verb, due, delivery.encode(tried)))
             case Bury(reason, message):
-                last = _in_full(_attempt(exchange, outcome), exchange, prepared)
+                alone = len(sent) == 1
+                part = exchange.request.body if alone else prepared.item.body
+                last = _in_full(_attempt(exchange, outcome), exchange, part)
                 tried = _tried(head.delivery, last)
                 settled.append(_buried(head, Letter(tried, reason, message, exchange.ended_at)))
             case Hold():
@@ -106,9 +108,10 @@ def _attempt(exchange: Exchange, outcome: Outcome) -> Attempt:
     )
 
 
-def _in_full(attempt: Attempt, exchange: Exchange, prepared: Prepared) -> Attempt:
+def _in_full(attempt: Attempt, exchange: Exchange, part: bytes) -> Attempt:
+    """The attempt with the part of its request that stood for the delivery, and the answer."""
     request, reply = exchange.request, exchange.reply
-    sent = f"{request.method} {request.path}\n\n{prepared.item.body.decode()}"
+    sent = f"{request.method} {request.path}\n\n{part.decode()}"
     came = reply.body if isinstance(reply, Answer) else b""
     shown = came[:SHOWN_BYTES_MAX].decode(errors="replace")
     return msgspec.structs.replace(attempt, request=sent, response=shown)

@@ -3,7 +3,7 @@
 import json
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,8 +70,10 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
         try:
             info: Mapping[str, object] = store.info()
             yield version(info)
-            yield from persistence(info, _fsync(store))
+            fsync = _fsync(store)
+            yield from persistence(info, fsync)
             yield eviction(info)
+            yield from forgetfulness(settings.destinations.values(), fsync)
         except redis.RedisError as error:
             advice = "start the store, or mend store_url"
             yield Finding("store", "failed", f"does not answer: {error}", advice)
@@ -108,6 +110,20 @@ def persistence(info: Mapping[str, object], fsync: str | None) -> Iterator[Findi
     else:
         found = f"appendfsync {fsync}: a crash loses what was accepted in the last 30 s or more"
         yield Finding(part, "failed", found, advice)
+
+
+def forgetfulness(
+    accounts: Iterable[DestinationSettings], fsync: str | None
+) -> Iterator[Finding]:
+    """The destinations that a store which forgets makes bill twice, where that is not accepted."""
+    for account in accounts:
+        accepted = KINDS[account.kind].repeatable or getattr(account, "accept_everysec", False)
+        if fsync != "always" and not accepted:
+            found = f"appendfsync {fsync or 'unknown'}: a store that crashes may forget that a "
+            found += "usage was sent, which then goes out again and is billed twice"
+            advice = "set appendfsync always in the store, or accept it with "
+            advice += f"destinations.{account.id}.accept_everysec = true"
+            yield Finding(f"destination {account.id}", "failed", found, advice)
 
 
 def eviction(info: Mapping[str, object]) -> Finding:

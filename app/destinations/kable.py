@@ -27,12 +27,12 @@ from app.destination import (
 from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable
 from app.segment import Event, Fields, members, text, value_at
 from app.settings import DestinationSettings
+from app.settings.headers import HeaderSecret, HeaderText
 from app.timestamps import moment, written
 
 HOSTS = {"sk_live": "https://live.kable.io", "sk_test": "https://test.kable.io"}
 MESSAGE_MAX = 300
 
-_HEADER_VALUE = re.compile(r"[!-~]+")
 _WHOLE_NUMBER = re.compile(rb"(-?\d+)(?:\.0+)?")
 _FOUND = {
     b"{": "an object",
@@ -42,17 +42,6 @@ _FOUND = {
     b"f": "false",
     b"n": "null",
 }
-
-
-def _fits_a_header(value: str) -> str:
-    if not _HEADER_VALUE.fullmatch(value):
-        raise ValueError("expected visible ASCII characters without spaces, and at least one")
-    return value
-
-
-def _secret_fits_a_header(value: SecretStr) -> SecretStr:
-    _fits_a_header(value.get_secret_value())
-    return value
 
 
 def _or_user_id(path: str) -> str:
@@ -67,8 +56,8 @@ class KableAccount(DestinationSettings):
     """An account at Kable; the last three settings are named after Segment's."""
 
     kind: Literal["kable"] = "kable"
-    api_key: Annotated[SecretStr, AfterValidator(_secret_fits_a_header)]
-    kable_client_id: Annotated[str, AfterValidator(_fits_a_header)]
+    api_key: HeaderSecret
+    kable_client_id: HeaderText
     client_id_field: Annotated[str, AfterValidator(_or_user_id)] = "userId"
     properties_mappings: dict[Filled, Filled] = Field(default_factory=dict)
 

@@ -76,8 +76,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Account:
     """One account as new. Nothing bounds what it keeps.
 
-    Unless its settings are strict it records usage for every user and feature. Such a user is found
-    and listed once it was created.
+    Unless its settings are strict it records usage for every user and feature. Such a user is
+    found and listed once it was created.
     """
 
     def __init__(self) -> None:

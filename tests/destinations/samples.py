@@ -11,7 +11,10 @@ SECRET = "sk_test.00000000.sEcReT"
 
 @dataclass(frozen=True)
 class Sample:
-    """An account's settings, an event that becomes an item, and statuses with their meaning."""
+    """An account's settings, an event that becomes an item, and the statuses that deliver it.
+
+    There are none where it is the body that says so.
+    """
 
     settings: Mapping[str, object]
     event: bytes
@@ -33,7 +36,17 @@ SAMPLES = {
         )
         % ID.encode(),
         delivered=frozenset({*range(200, 300), 409}),
-    )
+    ),
+    "kana": Sample(
+        settings={"id": "kana", "kind": "kana", "api_key": "prv_test_00000000000000000000sEcReT"},
+        event=(
+            b'{"type":"track","event":"Call","userId":"u1","messageId":"%s",'
+            b'"timestamp":"2022-01-09T09:32:01.000Z",'
+            b'"properties":{"featureId":"calls","delta":-1234567890}}'
+        )
+        % ID.encode(),
+        delivered=frozenset(),
+    ),
 }
 
 

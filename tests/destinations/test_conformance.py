@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Request, Skip
 from app.destinations import ACCOUNTS, KINDS
+from app.log import LEASE_MS
 from app.outcome import Delivered, Hold, Outcome, Retryable, Unavailable, decide
 from app.segment import Event
 from app.settings import DestinationSettings, RetrySettings
@@ -90,8 +91,9 @@ def test_any_json_object_becomes_an_item_or_a_reason(
     )
     assert first == second
     match first:
-        case Item(body):
+        case Item(body, repeatable):
             assert body == b"" or json.loads(body) is not None
+            assert repeatable or not subject.kind.repeatable
         case Skip(why) | Reject(why):
             assert why
 
@@ -103,8 +105,19 @@ def test_an_item_is_made_from_the_event_and_the_account_alone(subject: Subject) 
     assert event.fields == before
 
 
-def test_the_message_id_travels_unchanged(subject: Subject) -> None:
-    assert f'"{ID}"'.encode() in item_of(subject).body
+def test_what_may_be_repeated_carries_the_message_id_unchanged(subject: Subject) -> None:
+    item = item_of(subject)
+    assert f'"{ID}"'.encode() in item.body or not item.repeatable
+
+
+def test_what_must_not_be_repeated_ends_within_a_lease_and_knows_of_stores_that_forget(
+    subject: Subject,
+) -> None:
+    if not subject.kind.repeatable:
+        assert "accept_everysec" in type(subject.account).model_fields
+        assert subject.account.deadline <= timedelta(milliseconds=LEASE_MS - 2_000)
+        with pytest.raises(ValidationError):
+            account_of(subject.kind.account, subject.sample, deadline="9s")
 
 
 def test_numbers_leave_as_the_digits_that_came(subject: Subject) -> None:
@@ -188,7 +201,7 @@ def test_a_request_takes_as_many_items_as_the_batch_says(subject: Subject) -> No
     items = [item_of(subject)] * subject.kind.batch.items_max
     request = subject.kind.compose(items, subject.account)
     assert request.path.startswith("/")
-    assert request.body.count(ID.encode()) >= len(items)
+    assert request.body.count(items[0].body) >= len(items)
     assert json.loads(request.body)
 
 

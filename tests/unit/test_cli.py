@@ -15,12 +15,13 @@ import redis
 from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 
-from app.cli.check import Finding, credentials, eviction, persistence, version
+from app.cli.check import Finding, credentials, eviction, forgetfulness, persistence, version
 from app.cli.lines import BATCH_BYTES_MAX, Faults, Repeats, batches, event
 from app.cli.progress import estimate
 from app.cli.send import Later, Refused, Taken, meaning
 from app.cli.status import Standing, exit_code, item, state
 from app.destinations.kable import KableAccount
+from app.destinations.kana import KanaAccount
 from app.dev import taken
 from app.log import Census
 from app.outcome import Delivered, Unavailable
@@ -177,6 +178,25 @@ def test_durability_is_what_the_store_says_it_is(
 def test_a_store_that_cannot_write_has_failed() -> None:
     (finding,) = persistence({"aof_enabled": 1, "aof_last_write_status": "err"}, "always")
     assert (finding.state, finding.found) == ("failed", "the store cannot write to disk")
+
+
+@pytest.mark.parametrize(
+    ("fsync", "accepted", "refused"),
+    [
+        ("always", False, []),
+        ("everysec", False, ["destination kana"]),
+        (None, False, ["destination kana"]),
+        ("everysec", True, []),
+        (None, True, []),
+    ],
+)
+def test_a_store_that_forgets_is_accepted_by_name_where_a_call_must_not_be_repeated(
+    fsync: str | None, accepted: bool, refused: list[str]
+) -> None:
+    kana = KanaAccount(id="kana", api_key=SecretStr("prv_test_x"), accept_everysec=accepted)
+    findings = list(forgetfulness([ACCOUNT, kana], fsync))
+    assert [finding.part for finding in findings if finding.state == "failed"] == refused
+    assert all("destinations.kana.accept_everysec" in finding.advice for finding in findings)
 
 
 def test_only_noeviction_keeps_what_was_accepted() -> None:

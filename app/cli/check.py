@@ -112,9 +112,7 @@ def persistence(info: Mapping[str, object], fsync: str | None) -> Iterator[Findi
         yield Finding(part, "failed", found, advice)
 
 
-def forgetfulness(
-    accounts: Iterable[DestinationSettings], fsync: str | None
-) -> Iterator[Finding]:
+def forgetfulness(accounts: Iterable[DestinationSettings], fsync: str | None) -> Iterator[Finding]:
     """The destinations that a store which forgets makes bill twice, where that is not accepted."""
     for account in accounts:
         accepted = KINDS[account.kind].repeatable or getattr(account, "accept_everysec", False)

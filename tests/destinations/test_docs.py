@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from app import destinations
-from app.destination import Item
+from app.destination import Answer, Item, Next
 from app.destinations.kable import KABLE, KableAccount
+from app.destinations.kana import KANA, KanaAccount
 from app.segment import Event
 from app.settings import DestinationSettings
 from tests.destinations import samples, test_conformance
@@ -36,6 +37,26 @@ def test_kables_sample_leaves_byte_for_byte_as_its_page_shows() -> None:
     request = KABLE.compose([item], account)
     assert request.body.decode() == sent.rstrip("\n")
     assert f"{request.method} {KABLE.base_url(account)}{request.path}`" in page_text("kable.md")
+
+
+def test_kanas_samples_leave_byte_for_byte_as_its_page_shows() -> None:
+    written = tomllib.loads(blocks("kana.md", "toml")[0])["destinations"]["kana"]
+    account = KanaAccount.model_validate({"id": "kana", **written})
+    identify, find, create, track, record = blocks("kana.md", "json")
+    for event, sent in ((identify, find), (track, record)):
+        item = KANA.transform(Event.decode(event.encode()), account)
+        assert isinstance(item, Item)
+        request = KANA.compose([item], account)
+        assert request.body.decode() == sent.rstrip("\n")
+        where = f"{request.method} {KANA.base_url(account)}{request.path}`"
+        assert page_text("kana.md").count(where) == 2
+    asked = KANA.transform(Event.decode(identify.encode()), account)
+    assert isinstance(asked, Item)
+    following = KANA.read(
+        Answer(200, body=b'{"data":{"user":null}}'), KANA.compose([asked], account)
+    )
+    assert isinstance(following, Next)
+    assert following.request.body.decode() == create.rstrip("\n")
 
 
 @pytest.mark.parametrize("kind", sorted(destinations.KINDS))

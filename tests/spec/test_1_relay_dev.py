@@ -90,7 +90,8 @@ class Dev:
         return f"http://127.0.0.1:{self.ports[part]}{path}"
 
     def send(self, message_id: str) -> None:
-        event = {"userId": "u1", "event": "e", "messageId": message_id, "properties": {"n": 1}}
+        usage = {"featureId": "calls", "delta": 3}
+        event = {"userId": "u1", "event": "e", "messageId": message_id, "properties": usage}
         url = self.url("ingest", "/v1/track")
         answer = requests.post(url, json=event, auth=("dev", ""), timeout=30)
         assert (answer.status_code, answer.json()) == (200, {"success": True})
@@ -98,6 +99,10 @@ class Dev:
     def billed(self) -> list[str]:
         usage = requests.get(self.url("sandbox", "/kable/_usage"), timeout=30).json()
         return [one["transactionId"] for one in usage["items"]]
+
+    def counted(self) -> list[tuple[str, int]]:
+        usage = requests.get(self.url("sandbox", "/kana/_usage"), timeout=30).json()
+        return [(one["featureId"], one["delta"]) for one in usage["items"]]
 
     def relay(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -175,13 +180,16 @@ def test_after_the_greeting_an_event_arrives_and_the_commands_find_everything_in
 ) -> None:
     shared.send("m1")
     wait_until(lambda: shared.billed() == ["m1"])
+    wait_until(lambda: shared.counted() == [("calls", 3)])
     checked = shared.relay("check", "--json")
     assert checked.returncode == 0
     assert {one["state"] for one in json.loads(checked.stdout)["items"]} == {"ok"}
     status = shared.relay("status", "--json", "--wait", "5", "--url", shared.url("ingest", ""))
     assert (status.returncode, "uses .relay/relay.toml" in status.stderr) == (0, True)
-    (kable,) = json.loads(status.stdout)["items"]
-    assert (kable["accepted"], kable["delivered"], kable["unaccounted"]) == (1, 1, 0)
+    items = {one["id"]: one for one in json.loads(status.stdout)["items"]}
+    assert items.keys() == {"kable", "kana"}
+    for one in items.values():
+        assert (one["accepted"], one["delivered"], one["unaccounted"]) == (1, 1, 0)
 
 
 def test_the_greeting_says_what_to_do_and_the_log_is_quiet_before_it(shared: Dev) -> None:

@@ -66,6 +66,8 @@ def _default(field: FieldInfo) -> str | None:
             return "none"
         case timedelta() as length:
             return f"`{spelled(length)}`"
+        case bool() as whether:
+            return f"`{str(whether).lower()}`"
         case value:
             return f"`{value}`"
 

@@ -1,0 +1,355 @@
+"""What app/destinations/kana does with an event, an account and an answer."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.destination import (
+    Answer,
+    Item,
+    Lost,
+    Next,
+    NotSent,
+    Reject,
+    Reply,
+    Skip,
+    Transformed,
+    Unmapped,
+)
+from app.destinations.kana import KANA, KanaAccount
+from app.destinations.kana.calls import (
+    Create,
+    Find,
+    Identity,
+    Probe,
+    Record,
+    Step,
+    Update,
+    body,
+    request,
+)
+from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
+from app.segment import Event
+
+ANN = Identity("u1", "Ann", "ann@example.com", "cus_1")
+USAGE = Record("u1", "calls", 1)
+AFTER = timedelta(seconds=7)
+STEPS = (Probe(), Find(ANN), Create(ANN), Update(ANN))
+
+
+def account(**settings: object) -> KanaAccount:
+    return KanaAccount.model_validate({"id": "kana", "api_key": "prv_test_1", **settings})
+
+
+def transformed(written: str) -> Transformed:
+    return KANA.transform(Event.decode(written.encode()), account())
+
+
+def tracked(properties: str) -> Transformed:
+    return transformed(f'{{"type":"track","userId":"u1","properties":{properties}}}')
+
+
+def identified(traits: str) -> Transformed:
+    return transformed(f'{{"type":"identify","userId":"u1","traits":{traits}}}')
+
+
+def sent(step: Step) -> dict[str, Any]:
+    """The variables of a step's request."""
+    variables: dict[str, Any] = json.loads(body(step))["variables"]
+    return variables
+
+
+def data(**told: object) -> Answer:
+    return Answer(200, body=json.dumps({"data": told}).encode())
+
+
+def error(message: str, code: str | None = None, name: str = "", status: int = 200) -> Answer:
+    extensions = {"code": code, "exception": {"name": name}}
+    content = {"errors": [{"message": message, "extensions": extensions}], "data": None}
+    return Answer(status, body=json.dumps(content).encode())
+
+
+def read(step: Step, reply: Reply) -> Outcome | Next:
+    return KANA.read(reply, request(step))
+
+
+def test_a_track_with_a_feature_is_usage_that_is_sent_once() -> None:
+    assert tracked('{"featureId":"calls"}') == Item(body(USAGE), repeatable=False, step=USAGE)
+    usage = {"userId": "u1", "featureId": "calls", "delta": 1, "action": "ADD"}
+    assert sent(USAGE) == {"input": usage}
+
+
+@pytest.mark.parametrize("properties", ["{}", '{"featureId":null}', "null", "[1]"])
+def test_a_track_without_a_feature_is_unmapped(properties: str) -> None:
+    assert tracked(properties) == Unmapped()
+
+
+@pytest.mark.parametrize(
+    ("feature", "found"),
+    [
+        ('""', "an empty text"),
+        ("7", "a number"),
+        ("true", "true"),
+        ("false", "false"),
+        ('["calls"]', "an array"),
+        ('{"id":"calls"}', "an object"),
+    ],
+)
+def test_a_feature_that_is_no_text_is_refused(feature: str, found: str) -> None:
+    assert tracked(f'{{"featureId":{feature}}}') == Reject(
+        f"properties.featureId: expected a text that is not empty; found {found}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("delta", "number"),
+    [
+        ("null", 1),
+        ("3", 3),
+        ("-3", -3),
+        ("2.0", 2),
+        ('"3"', 3),
+        ('"-003"', -3),
+        ("2147483647", 2147483647),
+        ("-2147483648", -2147483648),
+    ],
+)
+def test_a_delta_is_a_whole_number_or_a_text_of_one(delta: str, number: int) -> None:
+    item = tracked(f'{{"featureId":"calls","delta":{delta}}}')
+    assert isinstance(item, Item)
+    assert item.step == Record("u1", "calls", number)
+
+
+@pytest.mark.parametrize(
+    ("delta", "found"),
+    [
+        ("1.5", "another number"),
+        ("1e3", "another number"),
+        ("2147483648", "another number"),
+        ("-2147483649", "another number"),
+        ("9" * 5000, "another number"),
+        ('""', "another text"),
+        ('"3 calls"', "another text"),
+        ('"\u0663"', "another text"),
+        ("true", "true"),
+        ("[3]", "an array"),
+        ('{"n":3}', "an object"),
+    ],
+)
+def test_any_other_delta_is_refused_without_its_value(delta: str, found: str) -> None:
+    assert tracked(f'{{"featureId":"calls","delta":{delta}}}') == Reject(
+        "properties.delta: expected a whole number from -2147483648 to 2147483647, "
+        f"or a text of one; found {found}"
+    )
+
+
+@pytest.mark.parametrize("delta", ["0", "-0", "0.0", '"0"'])
+def test_a_delta_of_nothing_is_skipped(delta: str) -> None:
+    skipped = Skip("a delta of 0 changes nothing")
+    assert tracked(f'{{"featureId":"calls","delta":{delta}}}') == skipped
+
+
+@pytest.mark.parametrize("type_", ["track", "identify"])
+@pytest.mark.parametrize("user_id", ["null", '""', "7"])
+def test_an_event_without_a_user_id_is_skipped(type_: str, user_id: str) -> None:
+    event = f'{{"type":"{type_}","userId":{user_id},"properties":{{"featureId":"calls"}}}}'
+    assert transformed(event) == Skip("Kana knows users by their userId; the event has none")
+
+
+def test_other_types_of_events_are_skipped() -> None:
+    assert transformed('{"type":"page","userId":"u1"}') == Skip("Kana takes track and identify")
+
+
+def test_an_identify_begins_with_asking_for_the_user() -> None:
+    traits = '{"name":"Ann","email":"ann@example.com","billingUserId":"cus_1","vip":true}'
+    assert identified(traits) == Item(body(Find(ANN)), step=Find(ANN))
+    assert sent(Find(ANN)) == {"id": "u1"}
+
+
+@pytest.mark.parametrize("traits", ["{}", "null", '{"name":null,"email":"","billingId":"cus_1"}'])
+def test_what_an_identify_leaves_out_clears_nothing(traits: str) -> None:
+    item = identified(traits)
+    assert isinstance(item, Item)
+    assert item.step == Find(Identity("u1"))
+    assert sent(Create(Identity("u1"))) == {"input": {"id": "u1"}}
+
+
+@pytest.mark.parametrize("trait", ["name", "email", "billingUserId"])
+def test_a_trait_that_is_no_text_is_refused(trait: str) -> None:
+    assert identified(f'{{"{trait}":7}}') == Reject(
+        f"traits.{trait}: expected a text; found a number"
+    )
+
+
+def test_a_call_goes_to_the_one_endpoint_with_the_bare_key() -> None:
+    composed = KANA.compose([Item(body(USAGE), repeatable=False, step=USAGE)], account())
+    assert composed == request(USAGE)
+    assert (composed.method, composed.path) == ("POST", "/graphql")
+    assert KANA.headers(account()) == {"Authorization": "prv_test_1"}
+    assert KANA.base_url(account()) == "https://api.usekana.com"
+
+
+def test_the_probe_lists_features() -> None:
+    assert json.loads(KANA.probe(account()).body)["query"] == (
+        "query listFeatures { features { id } }"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"api_key": "prv test"}, "expected visible ASCII characters"),
+        ({"deadline": "9s"}, "a pump's lease of 10s must outlast a call that is not repeated"),
+        ({"kind": "kable"}, "Input should be 'kana'"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_without_showing_it(
+    settings: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        account(**settings)
+    assert fault in str(refused.value)
+    assert "prv" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (data(recordUsage={"recorded": True, "reason": None}), Delivered()),
+        (
+            data(recordUsage={"recorded": False, "reason": "Limit"}),
+            Rejected("Kana did not record it: Limit"),
+        ),
+        (
+            data(recordUsage={"recorded": False}),
+            Rejected("Kana did not record it: it gave no reason"),
+        ),
+        (
+            data(recordUsage={}),
+            Unconfirmed("Kana answered without saying whether it recorded the usage"),
+        ),
+        (data(recordUsage=None), Unconfirmed("Kana answered 200")),
+        (data(), Unconfirmed("Kana answered 200")),
+        (Answer(200, body=b"<html>"), Unconfirmed("Kana answered 200")),
+        (Answer(200, body=b'{"data":' + b"[" * 60_000), Unconfirmed("Kana answered 200")),
+        (Answer(408), Unconfirmed("Kana answered 408")),
+        (Answer(500), Unconfirmed("Kana answered 500")),
+        (Answer(503, retry_after=AFTER), Unconfirmed("Kana answered 503")),
+        (Lost("reset"), Unconfirmed("reset")),
+        (error("Oops", "INTERNAL_SERVER_ERROR"), Unconfirmed("Kana answered 200, Oops")),
+        (error("Oops", "TEAPOT"), Unconfirmed("Kana answered 200, Oops")),
+        (Answer(200, body=b'{"errors":"oops"}'), Unconfirmed("Kana answered 200")),
+        (
+            error("Oops", "INTERNAL_SERVER_ERROR", status=400),
+            Unconfirmed("Kana answered 400, Oops"),
+        ),
+        (
+            error("x" * 999, "BAD_USER_INPUT"),
+            Rejected("Kana answered 200, " + "x" * 300),
+        ),
+        (
+            error("User not found", "INTERNAL_SERVER_ERROR", "UserNotFoundError"),
+            Rejected("Kana answered 200, User not found"),
+        ),
+    ],
+)
+def test_usage_is_repeated_by_nobody_where_its_fate_is_unknown(
+    reply: Reply, outcome: Outcome
+) -> None:
+    assert read(USAGE, reply) == outcome
+
+
+@pytest.mark.parametrize("step", [USAGE, *STEPS])
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (error("Unauthenticated: no"), "Kana answered 200, Unauthenticated: no: look at api_key"),
+        (error("No", "FORBIDDEN"), "Kana answered 200, No: look at api_key"),
+        (error("No", name="AuthenticationError"), "Kana answered 200, No: look at api_key"),
+        (error("No", "BAD_USER_INPUT", status=401), "Kana answered 401, No: look at api_key"),
+        (Answer(403), "Kana answered 403: look at api_key"),
+        (Answer(302), "Kana answered 302, which is not GraphQL: look at base_url"),
+        (Answer(404), "Kana answered 404, which is not GraphQL: look at base_url"),
+        (Answer(405), "Kana answered 405, which is not GraphQL: look at base_url"),
+        (Answer(410), "Kana answered 410, which is not GraphQL: look at base_url"),
+        (NotSent("refused"), "refused"),
+    ],
+)
+def test_what_is_not_the_events_fault_holds_the_destination(
+    step: Step, reply: Reply, why: str
+) -> None:
+    assert read(step, reply) == Unavailable(why)
+
+
+@pytest.mark.parametrize("step", [USAGE, *STEPS])
+def test_a_limit_of_its_rate_is_waited_out_whatever_the_body_says(step: Step) -> None:
+    slow = error("Slow down", "TOO_MANY_REQUESTS", status=429)
+    reply = Answer(429, body=slow.body, retry_after=AFTER)
+    assert read(step, reply) == Unavailable("Kana answered 429, Slow down", AFTER)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (Lost("reset"), Retryable("reset")),
+        (Answer(500, retry_after=AFTER), Retryable("Kana answered 500", AFTER)),
+        (Answer(502), Unavailable("Kana answered 502")),
+        (
+            error("Busy", "SERVICE_UNAVAILABLE", status=503),
+            Unavailable("Kana answered 503, Busy"),
+        ),
+        (Answer(408), Retryable("Kana answered 408")),
+        (Answer(200, body=b"<html>"), Retryable("Kana answered 200")),
+        (error("Oops", "INTERNAL_SERVER_ERROR"), Retryable("Kana answered 200, Oops")),
+    ],
+)
+def test_every_other_call_is_tried_again(step: Step, reply: Reply, outcome: Outcome) -> None:
+    assert read(step, reply) == outcome
+
+
+@pytest.mark.parametrize("step", [USAGE, Find(ANN), Update(ANN)])
+@pytest.mark.parametrize("code", ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "TEAPOT"])
+def test_what_kana_refuses_is_rejected_with_its_message(step: Step, code: str) -> None:
+    assert read(step, error("No", code, status=400)) == Rejected("Kana answered 400, No")
+    assert read(step, Answer(422)) == Rejected("Kana answered 422")
+
+
+KNOWN = {"id": "u1", "name": "Ann", "email": "ann@example.com", "billingId": "cus_1"}
+
+
+def test_a_user_that_is_not_there_is_created_with_what_is_known() -> None:
+    missing = error("User not found", "BAD_USER_INPUT")
+    assert read(Find(ANN), missing) == Next(request(Create(ANN)))
+    assert read(Find(ANN), data(user=None)) == Next(request(Create(ANN)))
+    assert sent(Create(ANN)) == {"input": KNOWN}
+    assert read(Create(ANN), data(createUser=KNOWN)) == Delivered()
+
+
+def test_a_user_that_is_as_said_needs_nothing_more() -> None:
+    assert read(Find(ANN), data(user=KNOWN)) == Delivered()
+    assert read(Find(Identity("u1")), data(user=KNOWN)) == Delivered()
+
+
+def test_a_name_that_differs_is_changed_and_the_id_kept() -> None:
+    assert read(Find(ANN), data(user={**KNOWN, "name": "An"})) == Next(request(Update(ANN)))
+    assert sent(Update(ANN)) == {"id": "u1", "input": {"id": "u1", "name": "Ann"}}
+    assert read(Update(ANN), data(updateUser=KNOWN)) == Delivered()
+
+
+@pytest.mark.parametrize("step", [Find(ANN), Update(ANN)])
+def test_what_the_api_cannot_change_is_named(step: Find | Update) -> None:
+    user = {**KNOWN, "email": "old@example.com", "billingId": None}
+    assert read(step, data(**{step.operation: user})) == Delivered(("email", "billingId"))
+
+
+def test_a_user_that_cannot_be_created_may_have_been_created_by_another() -> None:
+    taken = error("Taken", "BAD_USER_INPUT")
+    again = Find(ANN, refused="Kana answered 200, Taken")
+    assert read(Create(ANN), taken) == Next(request(again))
+    assert read(again, data(user={**KNOWN, "name": "An"})) == Next(request(Update(ANN)))
+    missing = error("User not found", "BAD_USER_INPUT")
+    assert read(again, missing) == Rejected("Kana answered 200, Taken")

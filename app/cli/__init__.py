@@ -55,7 +55,7 @@ def dev(
     data_dir: Annotated[Path, typer.Option(help="Keeps its data between runs.")] = Path(".relay"),
     workers: Annotated[int, typer.Option(min=1, help="Processes of the Celery worker.")] = 4,
 ) -> None:
-    """Start everything on this machine, with a pretend Kable to deliver to.
+    """Start everything on this machine, with a pretend Kable and Kana to deliver to.
 
     With RELAY_STORE_URL set it starts no store of its own. Ctrl-C ends everything.
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_bytes
+from time import monotonic
 from typing import cast
 from zlib import crc32
 
 import redis.asyncio
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, OutOfMemoryError
 
 from app import scripts
 from app.keys import destination_key
@@ -16,6 +17,9 @@ from app.scripts import STORE_CLOCK, Argument
 from app.settings import DestinationSettings
 
 DIGEST_KEY_BYTES = 16
+MEMORY_MARK = 0.9
+LOOK_EVERY_S = 1.0
+LAYOUT_FIELDS = ["partitions", "digest_key"]
 _DIGEST_BITS_OFFSET = 1 << 63
 
 
@@ -100,6 +104,8 @@ class AsyncLog:
         self._store = store
         self._accounts = accounts
         self._layouts: dict[str, Layout] = {}
+        self._look_at = 0.0
+        self._full = False
 
     async def open(self) -> None:
         """Create what the destinations need in the store. Safe to repeat."""
@@ -108,7 +114,7 @@ class AsyncLog:
             async with self._store.pipeline(transaction=False) as pipe:
                 for name, value in Layout.proposed(account).items():
                     pipe.hsetnx(meta, name, value)
-                pipe.hmget(meta, ["partitions", "digest_key"])
+                pipe.hmget(meta, LAYOUT_FIELDS)
                 kept = (await pipe.execute())[-1]
             self._layouts[account.id] = Layout.read(*kept)
         await self._store.script_load(scripts.source("append"))
@@ -117,13 +123,25 @@ class AsyncLog:
         """Append to each destination its admissions; one round trip.
 
         Raises redis.RedisError when the store has not confirmed all of them. To append them again
-        is safe: what is there already comes back as a duplicate.
+        is safe: what is there already comes back as a duplicate. OutOfMemoryError comes before the
+        store is full, so that wakes and whatever drains it find room.
         """
+        await self._look_at_memory()
         try:
             return await self._append(admissions)
         except NoScriptError:
             await self._store.script_load(scripts.source("append"))
             return await self._append(admissions)
+
+    async def _look_at_memory(self) -> None:
+        """Refuse above the memory mark, which is looked at once a second."""
+        if monotonic() >= self._look_at:
+            memory = await self._store.info("memory")
+            self._look_at = monotonic() + LOOK_EVERY_S
+            limit = memory["maxmemory"]
+            self._full = limit > 0 and memory["used_memory"] > MEMORY_MARK * limit
+        if self._full:
+            raise OutOfMemoryError(f"the store has used {MEMORY_MARK:.0%} of its maxmemory")
 
     async def _append(self, admissions: Mapping[str, Sequence[Admission]]) -> dict[str, Appended]:
         async with self._store.pipeline(transaction=False) as pipe:

@@ -1,11 +1,12 @@
 """What a pump reads: the heads of its partitions, transformed into its hand or settled at once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
 import structlog
 
+from app.clock import Clock
 from app.destination import Item, Reject, Skip, Transformed, Unmapped
 from app.hand import Hand, Prepared
 from app.lane import Lane
@@ -28,7 +29,7 @@ class Intake:
     destination.
     """
 
-    def __init__(self, lane: Lane, hand: Hand, token: str, clock: Callable[[], int]) -> None:
+    def __init__(self, lane: Lane, hand: Hand, token: str, clock: Clock) -> None:
         self._lane = lane
         self._hand = hand
         self._token = token

@@ -7,9 +7,9 @@ from typing import Any
 import redis
 
 from app.client import Client
+from app.clock import Clock
 from app.destination import Destination
 from app.log import Log
-from app.scripts import Clock
 from app.settings import DestinationSettings, Settings
 from app.throttle import Throttle
 from app.wake import Wakes
@@ -26,9 +26,9 @@ class Lane:
     client: Client
     wakes: Wakes
 
-    def wake(self) -> None:
-        """Ask for a pump."""
-        self.wakes.send(self.account.id, self.account.queue)
+    def wake(self) -> bool:
+        """Ask for a pump; whether the broker took it."""
+        return self.wakes.send(self.account.id, self.account.queue)
 
 
 def lanes(

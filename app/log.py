@@ -10,13 +10,22 @@ from typing import Any, Literal, cast
 
 import redis
 
-from app.append import Admission, Appended, Layout, append_arguments, appended
+from app.append import (
+    LAYOUT_FIELDS,
+    Admission,
+    Appended,
+    Layout,
+    append_arguments,
+    appended,
+)
+from app.clock import Clock
 from app.delivery import Delivery, decode, logged
 from app.keys import destination_key
-from app.scripts import Argument, Clock, Scripts
+from app.scripts import Argument, Scripts
 from app.settings import DestinationSettings
 
 LEASE_MS = 10_000
+MARGIN_MS = 2_000
 
 Place = Literal["log", "late"]
 Verb = Literal["delivered", "skipped", "retry", "block", "behind", "bury", "park", "unmark"]
@@ -94,22 +103,23 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A verdict on a head; `due` and `payload` as the verb needs them.
+    """A verdict on a head; `wait_ms` and `payload` as the verb needs them.
 
-    `retry` tries it again when it is due; `block` too, and its user's later deliveries go `behind`
-    it until it is finished. `park` keeps it as unmapped. `unmark` leaves it where it is, for
-    nothing was sent.
+    `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
+    user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped.
+    `unmark` leaves it where it is, for nothing was sent. `why` is for the log of the process.
     """
 
     head: Head
     verb: Verb
-    due: int = 0
+    wait_ms: int = 0
     payload: bytes = b""
+    why: str = ""
 
     def words(self) -> tuple[Argument, ...]:
         head = self.head
         at = head.partition, head.place, head.entry
-        return *at, self.verb, self.due, self.payload, head.delivery.user
+        return *at, self.verb, self.wait_ms, self.payload, head.delivery.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ class Census:
     oldest_ms: int | None
     pumps: int
     held_until: int | None
+    failures: int
     why: str
 
     @property
@@ -155,11 +166,12 @@ class Log:
         """Fixed when the destination is created, then remembered by the store."""
         if self._layout is None:
             meta = destination_key(self._account.id, "meta")
-            with self._store.pipeline(transaction=False) as pipe:
+            kept = self._store.hmget(meta, LAYOUT_FIELDS)
+            if None in kept:
                 for name, value in Layout.proposed(self._account).items():
-                    pipe.hsetnx(meta, name, value)
-                pipe.hmget(meta, ["partitions", "digest_key"])
-                self._layout = Layout.read(*pipe.execute()[-1])
+                    self._store.hsetnx(meta, name, value)
+                kept = self._store.hmget(meta, LAYOUT_FIELDS)
+            self._layout = Layout.read(*cast("list[bytes]", kept))
         return self._layout
 
     def append(self, admissions: Sequence[Admission]) -> Appended:
@@ -186,12 +198,13 @@ class Log:
             raise StaleLease
 
     def mark(self, token: str, heads: Sequence[Head]) -> None:
-        """Mark heads as being sent, and prolong their leases. Raises StaleLease.
+        """Mark heads as being sent, and let their leases outlast the call. Raises StaleLease.
 
         What is marked goes out at most once: whoever finds the mark of another buries it.
         """
         words = (word for head in heads for word in (head.partition, head.entry))
-        if not self._scripts.run("mark", token, LEASE_MS, *words):
+        call_ms = int(self._account.deadline.total_seconds() * 1000)
+        if not self._scripts.run("mark", token, max(LEASE_MS, call_ms + MARGIN_MS), *words):
             raise StaleLease
 
     def heads(self, token: str, readings: Sequence[Reading]) -> Heads:
@@ -251,7 +264,7 @@ class Log:
 
     def census(self) -> Census:
         answer = cast("list[bytes]", self._scripts.run("census", self.layout.partitions))
-        waiting, retrying, dead, unmapped, pumps, held, why, oldest, *words = answer
+        waiting, retrying, dead, unmapped, pumps, held, failures, why, oldest, *words = answer
         counts = {name.decode(): int(count) for name, count in _pairs(words)}
         return Census(
             accepted=counts.get("accepted", 0),
@@ -265,7 +278,8 @@ class Log:
             oldest_ms=int(oldest) or None,
             pumps=int(pumps),
             held_until=int(held) or None,
-            why=why.decode() if int(held) else "",
+            failures=int(failures),
+            why=why.decode() if int(held) or int(failures) else "",
         )
 
 

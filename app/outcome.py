@@ -55,6 +55,11 @@ class Unconfirmed:
 Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected | Unconfirmed
 
 
+def reason(outcome: object) -> str:
+    """Why it is no success; empty for one."""
+    return str(getattr(outcome, "why", ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """It is finished."""

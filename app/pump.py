@@ -6,18 +6,19 @@ and settles each answer as it arrives. It works for a bounded time and then give
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
 import structlog
 
+from app.clock import Clock, milliseconds
 from app.hand import Hand, Prepared
 from app.intake import Intake
 from app.lane import Lane
 from app.log import LEASE_MS, Leased, Settlement, StaleLease
-from app.outcome import Delivered, Hold, Rejected, Retryable, Unconfirmed
+from app.outcome import Delivered, Hold, Rejected, Retryable, Unconfirmed, reason
 from app.sender import Landed, Sender
 from app.verdict import put_behind, settlements
 
@@ -25,8 +26,11 @@ SLICE_S = 5.0
 LINGER_S = 1.0
 TICK_S = 1.0
 LOOK_S = 0.01
+LOOK_MAX_S = 0.1
+PROBE_S = 5.0
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
 FAILURES_MAX = 5
+REFUSALS_MAX = 20
 
 logger = structlog.get_logger("pump")
 
@@ -43,11 +47,6 @@ class Report:
     wake: bool = False
 
 
-def milliseconds() -> int:
-    """Now, in ms since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
 class Pump:
     """One run over a destination; `token` names it as the holder of its leases."""
 
@@ -56,7 +55,7 @@ class Pump:
         lane: Lane,
         *,
         token: str,
-        clock: Callable[[], int] = milliseconds,
+        clock: Clock = milliseconds,
         random: Random | None = None,
     ) -> None:
         self._lane = lane
@@ -73,7 +72,9 @@ class Pump:
         self._settles = 0
         self._renew_at = 0.0
         self._send_at = 0.0
+        self._look_s = LOOK_S
         self._failures = 0
+        self._refusals = 0
         self._recovering = False
 
     def run(self) -> Report:
@@ -85,12 +86,12 @@ class Pump:
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
         report.partitions = len(leased.partitions)
-        if leased.left:
-            self._lane.wake()
         self._intake.begin(leased.partitions)
         self._renew_at = began + RENEW_EVERY_S
         try:
             if self._answers():
+                if leased.left:
+                    self._lane.wake()
                 self._work(began + SLICE_S)
         except StaleLease:
             report.stale = True
@@ -115,10 +116,12 @@ class Pump:
         if not self._recovering:
             return True
         probe = self._destination.probe(self._account)
-        outcome = self._destination.read(self._lane.client.send(probe), probe)
+        spent = max(0.0, self._account.deadline.total_seconds() - PROBE_S)
+        reply = self._lane.client.send(probe, time.monotonic() - spent)
+        outcome = self._destination.read(reply, probe)
         if isinstance(outcome, Delivered):
             return True
-        self._hold(Hold(getattr(outcome, "why", "the probe failed"), None))
+        self._hold(Hold(reason(outcome) or "the probe failed", None))
         return False
 
     def _work(self, until: float) -> None:
@@ -150,6 +153,11 @@ class Pump:
             self._log.renew(self._token, self._intake.partitions)
             self._renew_at = now + RENEW_EVERY_S
 
+    @property
+    def _slots(self) -> int:
+        """How many requests may be under way."""
+        return 1 if self._recovering else self._account.concurrency
+
     def _send(self, sender: Sender) -> None:
         """Send what may go now: as much as the throttle grants, one call at a time after failures.
 
@@ -157,10 +165,9 @@ class Pump:
         mark, so that the lease, which the mark prolongs, outlasts the call.
         """
         since = time.monotonic()
-        slots = 1 if self._recovering else self._account.concurrency
-        if since < self._send_at or sender.under_way >= slots:
+        if since < self._send_at or sender.under_way >= self._slots:
             return
-        going = self._granted(self._next(slots - sender.under_way))
+        going = self._granted(self._next(self._slots - sender.under_way))
         perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
         if perishable:
             self._log.mark(self._token, perishable)
@@ -197,10 +204,12 @@ class Pump:
 
     def _collect(self, sender: Sender) -> None:
         """Settle what has come back. While a request more could go, look often for one."""
-        busy = sender.under_way >= self._account.concurrency
+        busy = sender.under_way >= self._slots
+        self._look_s = min(self._look_s * 2, LOOK_MAX_S)
         settled: list[Settlement] = []
-        for landed in sender.landed(TICK_S if busy else LOOK_S):
+        for landed in sender.landed(TICK_S if busy else self._look_s):
             settled += self._judge(landed)
+            self._look_s = LOOK_S
         self._settle(settled)
 
     def _judge(self, landed: Landed) -> list[Settlement]:
@@ -226,18 +235,27 @@ class Pump:
         return settled + [put_behind(head) for head in behind]
 
     def _watch(self, landed: Landed) -> None:
-        """Hold the destination after failures in a row, forget them with the first success."""
+        """Hold the destination after failures or refusals in a row; a success ends the row.
+
+        What has failed before says more of itself than of the destination, so only first attempts
+        count as failures.
+        """
         match landed.outcome:
             case Delivered(unapplied):
-                self._failures = 0
+                self._failures = self._refusals = 0
                 if self._recovering:
                     self._recovering = not self._throttle.clear()
                 if unapplied:
                     self._tell_unapplied(landed.sent, unapplied)
             case Retryable(why) | Unconfirmed(why):
-                self._failures += 1
-                if self._failures >= FAILURES_MAX or self._recovering:
+                first = any(not one.head.delivery.attempts for one in landed.sent)
+                self._failures += 1 if first else 0
+                if self._failures >= FAILURES_MAX:
                     self._hold(Hold(why, None))
+            case Rejected(why):
+                self._refusals += 1
+                if self._refusals >= REFUSALS_MAX:
+                    self._hold(Hold(f"{REFUSALS_MAX} refusals in a row, the last: {why}", None))
 
     def _tell_unapplied(self, sent: Sequence[Prepared], fields: Sequence[str]) -> None:
         """Name what somebody has to change at the destination by hand."""
@@ -260,5 +278,13 @@ class Pump:
         self._settles += 1
         self._log.settle(self._token, self._settles, settled)
         self._report.settled.update(settlement.verb for settlement in settled)
+        for one in settled:
+            if one.verb == "bury":
+                logger.warning(
+                    "delivery.buried",
+                    destination=self._account.id,
+                    message_id=one.head.delivery.id,
+                    why=one.why,
+                )
         if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
             self._intake.expect_retries()

@@ -1,7 +1,6 @@
 """The Lua scripts, by name. Each begins with what its KEYS, ARGV and answer are."""
 
 import re
-from collections.abc import Callable
 from functools import cache
 from hashlib import sha1
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
+from app.clock import Clock
 from app.keys import destination_key
 
 Argument = str | int | float | bytes
-Clock = Callable[[], int]
 
 STORE_CLOCK = ""
 FOLDER = Path(__file__).parent / "lua"

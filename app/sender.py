@@ -1,10 +1,13 @@
 """Requests under way: sends them side by side, and says what each came to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from time import monotonic
 
+import structlog
+
+from app.clock import Clock
 from app.destination import Next, Reply, Request
 from app.hand import Prepared
 from app.lane import Lane
@@ -12,6 +15,8 @@ from app.outcome import Outcome, Retryable
 from app.verdict import Exchange
 
 STEPS_MAX = 8
+
+logger = structlog.get_logger("pump")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class _Flight:
 class Sender:
     """The requests of one pump. `threads` bounds how many go out at once."""
 
-    def __init__(self, lane: Lane, threads: Executor, clock: Callable[[], int]) -> None:
+    def __init__(self, lane: Lane, threads: Executor, clock: Clock) -> None:
         self._lane = lane
         self._threads = threads
         self._clock = clock
@@ -57,7 +62,7 @@ class Sender:
 
     def _land(self, flight: _Flight, reply: Reply) -> Landed | None:
         """None when the delivery needs another call, which is then under way."""
-        outcome = self._lane.destination.read(reply, flight.request)
+        outcome = self._meaning(reply, flight.request)
         if isinstance(outcome, Next):
             if flight.step < STEPS_MAX:
                 following = _Flight(flight.sent, outcome.request, flight.began_at, flight.step + 1)
@@ -66,6 +71,13 @@ class Sender:
             outcome = Retryable(f"not settled after {STEPS_MAX} calls")
         exchange = Exchange(flight.request, reply, flight.began_at, self._clock())
         return Landed(flight.sent, outcome, exchange)
+
+    def _meaning(self, reply: Reply, request: Request) -> Outcome | Next:
+        try:
+            return self._lane.destination.read(reply, request)
+        except Exception as bug:
+            logger.exception("read.failed", destination=self._lane.account.id)
+            return Retryable(f"the answer could not be read: {type(bug).__name__}")
 
     def _launch(self, flight: _Flight, since: float) -> None:
         future = self._threads.submit(self._lane.client.send, flight.request, since)

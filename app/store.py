@@ -16,14 +16,17 @@ HEALTH_CHECK_S = 15
 
 
 def connect(url: str) -> redis.Redis:
-    """A client that repeats a command when the connection breaks, for about two seconds."""
+    """A client that repeats a command when the connection breaks, for about two seconds.
+
+    A store that is connected and silent is given up after one time-out.
+    """
     return redis.Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=ANSWER_TIMEOUT_S,
         socket_keepalive=True,
         health_check_interval=HEALTH_CHECK_S,
-        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 6),
+        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 6, (redis.ConnectionError,)),
         client_name="usage-relay",
     )
 

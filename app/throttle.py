@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import redis
 
-from app.scripts import Clock, Scripts
+from app.clock import Clock
+from app.scripts import Scripts
 from app.settings import DestinationSettings
 
 TICK_MS = 1_000
@@ -15,7 +16,7 @@ LONGEST_HOLD_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many may be sent now; with less than was asked for, how long to wait for more."""
+    """How many may be sent now; with less than was asked for, when to ask for more."""
 
     granted: int
     wait_ms: int
@@ -47,5 +48,5 @@ class Throttle:
         return int(self._scripts.run("hold", wish_ms, why, FIRST_HOLD_MS, LONGEST_HOLD_MS))
 
     def clear(self) -> bool:
-        """Forget former failures, for the destination took something."""
+        """Forget former failures, for the destination took something; False while it is held."""
         return bool(self._scripts.run("clear"))

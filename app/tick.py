@@ -40,9 +40,9 @@ class Tick:
             case "nothing":
                 self._patience[name] = PATIENCE_MS
             case "to be woken":
-                lane.wake()
-                self._patience[name] = min(self._patience[name] * 2, PATIENCE_MAX_MS)
-                logger.info("wake.sent", destination=name)
+                if lane.wake():
+                    self._patience[name] = min(self._patience[name] * 2, PATIENCE_MAX_MS)
+                    logger.info("wake.sent", destination=name)
             case "wake sent":
                 return
 

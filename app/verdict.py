@@ -10,10 +10,22 @@ import msgspec
 from app import dead_letters, delivery
 from app.dead_letters import Letter
 from app.delivery import Attempt, Delivery
-from app.destination import Answer, Reply, Request
+from app.destination import Answer, Lost, Reply, Request
 from app.hand import Prepared
 from app.log import Head, Settlement, Verb
-from app.outcome import Bury, Done, Hold, Outcome, RetryAt, RetryPolicy, decide
+from app.outcome import (
+    Bury,
+    Done,
+    Hold,
+    Outcome,
+    Retryable,
+    RetryAt,
+    RetryPolicy,
+    Unavailable,
+    Unconfirmed,
+    decide,
+    reason,
+)
 
 SHOWN_BYTES_MAX = 4096
 
@@ -45,7 +57,7 @@ def settlements(
     for prepared in sent:
         head = prepared.head
         verdict = decide(
-            outcome,
+            outcome if prepared.item.repeatable else _never_repeated(outcome, exchange.reply),
             attempt=len(head.delivery.attempts) + 1,
             first_at=_first_at(head.delivery, exchange),
             now=exchange.ended_at,
@@ -58,7 +70,8 @@ def settlements(
             case RetryAt(due):
                 tried = _tried(head.delivery, _attempt(exchange, outcome))
                 verb: Verb = "block" if ordered else "retry"
-                settled.append(Settlement(head, verb, due, delivery.encode(tried)))
+                wait_ms = due - exchange.ended_at
+                settled.append(Settlement(head, verb, wait_ms, delivery.encode(tried)))
             case Bury(reason, message):
                 alone = len(sent) == 1
                 part = exchange.request.body if alone else prepared.item.body
@@ -70,6 +83,14 @@ def settlements(
             case _ as never:
                 assert_never(never)
     return settled
+
+
+def _never_repeated(outcome: Outcome, reply: Reply) -> Outcome:
+    """The outcome of a call that must not go out twice, whatever its destination made of it."""
+    lost = isinstance(outcome, Unavailable) and isinstance(reply, Lost)
+    if lost or isinstance(outcome, Retryable):
+        return Unconfirmed(reason(outcome))
+    return outcome
 
 
 def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement:
@@ -92,7 +113,8 @@ def parked(head: Head) -> Settlement:
 
 
 def _buried(head: Head, letter: Letter) -> Settlement:
-    return Settlement(head, "bury", payload=dead_letters.encode(letter))
+    why = f"{letter.reason}: {letter.message}"
+    return Settlement(head, "bury", payload=dead_letters.encode(letter), why=why)
 
 
 def _tried(earlier: Delivery, attempt: Attempt) -> Delivery:
@@ -103,7 +125,7 @@ def _attempt(exchange: Exchange, outcome: Outcome) -> Attempt:
     return Attempt(
         at=exchange.began_at,
         status=exchange.reply.status if isinstance(exchange.reply, Answer) else None,
-        error=getattr(outcome, "why", ""),
+        error=reason(outcome),
         took=exchange.ended_at - exchange.began_at,
     )
 

@@ -9,7 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 PUMP_TASK = "relay.pump"
-EXPIRES_S = 60
+EXPIRES_S = 600
 
 # The transport's own redelivery is off: it costs eight more commands a message, and a wake that is
 # lost is sent again by the tick.
@@ -43,8 +43,8 @@ class Wakes:
             broker_pool_acquire_timeout=5,
         )
 
-    def send(self, destination: str, queue: str) -> None:
-        """Ask for a pump. With the broker away it is left to the tick."""
+    def send(self, destination: str, queue: str) -> bool:
+        """Ask for a pump; whether the broker took it. If not, the tick asks again."""
         try:
             self._celery.send_task(
                 PUMP_TASK,
@@ -56,3 +56,5 @@ class Wakes:
             )
         except OperationalError as away:
             logger.warning("wake.not_sent", destination=destination, why=str(away))
+            return False
+        return True

@@ -7,9 +7,9 @@ import structlog
 from celery.beat import Scheduler
 
 from app import presence
+from app.clock import milliseconds
 from app.destinations import KINDS
 from app.lane import lanes
-from app.pump import milliseconds
 from app.store import connect
 from app.tick import TICK_S, Tick
 from app.wake import Wakes

@@ -7,7 +7,7 @@ import structlog
 from celery import bootsteps
 
 from app import presence
-from app.pump import milliseconds
+from app.clock import milliseconds
 from app.store import connect
 from workers.application import celery, queues, settings
 

@@ -62,6 +62,8 @@ def state(standing: Standing) -> tuple[str, str]:
         return "unattended", f"no worker consumes the queue {queue_name(standing.account.queue)}"
     if census.held_until is not None:
         return "throttled", f"held until {_iso(census.held_until)}: {census.why}"
+    if census.failures:
+        return "broken", f"tried again and again: {census.why}"
     return "delivering", ""
 
 

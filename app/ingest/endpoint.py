@@ -50,7 +50,7 @@ class Ingest:
         settings: Settings,
         kinds: Mapping[str, Destination[Any]],
         store: redis.asyncio.Redis,
-        wake: Callable[[str, str], None],
+        wake: Callable[[str, str], object],
     ) -> None:
         self._settings = settings
         self._store = store
@@ -69,7 +69,7 @@ class Ingest:
         self._known = Paths(self.paths)
         self._closing = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
-        self._wakes: set[asyncio.Task[None]] = set()
+        self._wakes: set[asyncio.Task[object]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -129,7 +129,7 @@ class Ingest:
         self._wakes.add(wake)
         wake.add_done_callback(self._woken)
 
-    def _woken(self, wake: asyncio.Task[None]) -> None:
+    def _woken(self, wake: asyncio.Task[object]) -> None:
         self._wakes.discard(wake)
         if not wake.cancelled() and (error := wake.exception()):
             _log.warning("wake.failed", error=repr(error))  # the tick wakes what is overdue

@@ -65,7 +65,7 @@ for partition in pairs(touched) do
   unattended = unattended or not leased(leases, partition, now)
 end
 if unattended and wanted(ready, leases, KEYS[5], KEYS[4], now, tonumber(ARGV[3]))
-  and now - tonumber(redis.call('GET', wake) or 0) >= WAKE_PATIENCE_MS then
+  and woken_ago(wake, now) >= WAKE_PATIENCE_MS then
   redis.call('SET', wake, now)
   answer[1] = 1
 end

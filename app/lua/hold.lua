@@ -10,7 +10,7 @@
 -- While it holds, further failures count as the same one, so a second run changes nothing.
 local now, wish = clock(ARGV[1]), tonumber(ARGV[2])
 local held = held_until(KEYS[1], now)
-if held == 0 then
+if held == 0 or redis.call('HGET', KEYS[1], 'why') == 'rate' then
   local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
   local wait = math.min(tonumber(ARGV[4]) * 2 ^ math.min(failures - 1, 30), tonumber(ARGV[5]))
   held = now + wait

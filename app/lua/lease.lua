@@ -4,8 +4,8 @@
 --
 -- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
 -- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
--- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and another pump may
---          come for them, partition...}; without a partition there is nothing to do
+-- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
+--          for them, partition...}; without a partition there is nothing to do
 --
 -- A second run with the same token keeps what it has. A crash after it leaves leases that end.
 local now, token, length = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -16,10 +16,12 @@ redis.call('DEL', KEYS[6])
 local held = held_until(KEYS[5], now)
 if held > 0 then return { 'held', tostring(held) } end
 
-for _, dead in ipairs(redis.call('ZRANGE', pumps, '-inf', now, 'BYSCORE')) do
-  if dead ~= token then
-    redis.call('ZREM', pumps, dead)
-    redis.call('HDEL', KEYS[7], dead)
+local ends = redis.call('ZRANGE', pumps, 0, -1, 'WITHSCORES')
+for i = 1, #ends, 2 do
+  local over = tonumber(ends[i + 1]) <= now or tonumber(ends[i + 1]) > now + LEASE_MAX_MS
+  if over and ends[i] ~= token then
+    redis.call('ZREM', pumps, ends[i])
+    redis.call('HDEL', KEYS[7], ends[i])
   end
 end
 if not redis.call('ZSCORE', pumps, token) and redis.call('ZCARD', pumps) >= pumps_max then
@@ -52,11 +54,14 @@ for partition = 0, partitions - 1 do
 end
 
 for _, partition in ipairs(mine) do
+  local former = redis.call('HGET', holders, partition)
+  if former and former ~= token then redis.call('HDEL', KEYS[7], former) end
   redis.call('HSET', holders, partition, token)
   redis.call('ZADD', leases, now + length, partition)
 end
 redis.call('ZADD', pumps, now + length, token)
 if redis.call('ZCARD', pumps) >= pumps_max then left = 0 end
+if left == 1 then redis.call('SET', KEYS[6], now) end
 local answer = { 'leased', left }
 for _, partition in ipairs(mine) do answer[#answer + 1] = tonumber(partition) end
 return answer

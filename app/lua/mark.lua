@@ -17,7 +17,7 @@ for i = 4, #ARGV, 2 do
 end
 for i = 4, #ARGV, 2 do
   redis.call('HSET', KEYS[4] .. ARGV[i], ARGV[i + 1], token)
-  redis.call('ZADD', KEYS[1], now + length, ARGV[i])
+  redis.call('ZADD', KEYS[1], 'GT', now + length, ARGV[i])
 end
-redis.call('ZADD', KEYS[3], now + length, token)
+redis.call('ZADD', KEYS[3], 'GT', now + length, token)
 return 1

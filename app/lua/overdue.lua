@@ -8,7 +8,6 @@
 -- A second run answers 2: the first one's wake is on its way.
 local now = clock(ARGV[1])
 if not wanted(KEYS[1], KEYS[2], KEYS[3], KEYS[4], now, tonumber(ARGV[2])) then return 0 end
-local sent = tonumber(redis.call('GET', KEYS[5]) or 0)
-if now - sent < tonumber(ARGV[3]) then return 2 end
+if woken_ago(KEYS[5], now) < tonumber(ARGV[3]) then return 2 end
 redis.call('SET', KEYS[5], now)
 return 1

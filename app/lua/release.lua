@@ -5,7 +5,7 @@
 -- ARGV     1 now  2 token  3 pumps at most
 -- Returns  1 when due work is left and a wake is to be sent, else 0
 --
--- A second run finds nothing to give back and answers anew.
+-- A wake that is on its way will do. A second run finds nothing to give back.
 local now, token = clock(ARGV[1]), ARGV[2]
 local held_by = redis.call('HGETALL', KEYS[1])
 for i = 1, #held_by, 2 do
@@ -18,5 +18,6 @@ end
 redis.call('ZREM', KEYS[4], token)
 redis.call('HDEL', KEYS[5], token)
 if not wanted(KEYS[3], KEYS[2], KEYS[4], KEYS[8], now, tonumber(ARGV[3])) then return 0 end
+if redis.call('EXISTS', KEYS[9]) == 1 then return 0 end
 redis.call('SET', KEYS[9], now)
 return 1

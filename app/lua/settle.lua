@@ -4,9 +4,9 @@
 -- KEYS     1 holders  2 ready  3 counts  4 log:  5 due:  6 late:  7 dead  8 dead:at  9 answers
 --          10 unmapped  11 unmapped:at  12 sending:  13 blocked:  14 order:  15 behind:
 -- ARGV     1 now  2 token  3 sequence number, then for each delivery
---          partition, place ('log' or 'late'), entry, verb, due, payload, user; the verbs are
+--          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user; the verbs are
 --          'delivered', 'skipped'
---          'retry'   try it again when it is due
+--          'retry'   try it again after the wait
 --          'block'   the same, and its user's later deliveries wait for it
 --          'behind'  it waits for its user's earlier delivery
 --          'bury', 'park'  keep the payload as dead letter, or as unmapped
@@ -74,12 +74,12 @@ local function keep(hash, moments, partition, entry, payload)
 end
 
 local tally = {}
-local function record(partition, entry, verb, moment, payload, user)
+local function record(partition, entry, verb, wait, payload, user)
   if verb == 'behind' then
     queue_up(partition, entry, payload, user)
   elseif verb == 'retry' or verb == 'block' then
     redis.call('HSET', late .. partition, entry, payload)
-    redis.call('ZADD', due .. partition, moment, entry)
+    redis.call('ZADD', due .. partition, now + tonumber(wait), entry)
     if verb == 'block' then redis.call('HSET', blocked .. partition, user, entry) end
   else
     if verb == 'bury' then

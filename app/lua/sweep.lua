@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Finds partitions that are not empty and that nobody would wake, and makes them ready.
+-- Finds partitions that are not empty and that nobody would wake, and makes them ready. After the
+-- clock was set back, these are all that `ready` names for a moment that has been.
 --
 -- KEYS     1 ready  2 leases  3 log:  4 due:  5 counts
 -- ARGV     1 now  2 partitions
@@ -8,9 +9,11 @@
 -- A second run finds none.
 local now, found = clock(ARGV[1]), 0
 for partition = 0, tonumber(ARGV[2]) - 1 do
-  local waits = redis.call('XLEN', KEYS[3] .. partition) + redis.call('ZCARD', KEYS[4] .. partition)
-  if waits > 0 and not redis.call('ZSCORE', KEYS[1], partition)
-    and not leased(KEYS[2], partition, now) then
+  local logged = redis.call('XLEN', KEYS[3] .. partition)
+  local ready = tonumber(redis.call('ZSCORE', KEYS[1], partition) or math.huge)
+  local forgotten = logged > 0 and ready > now
+    or ready == math.huge and redis.call('ZCARD', KEYS[4] .. partition) > 0
+  if forgotten and not leased(KEYS[2], partition, now) then
     refresh(KEYS[1], KEYS[3], KEYS[4], partition, now, false)
     found = found + 1
   end

@@ -196,7 +196,6 @@ def test_a_pump_that_was_taken_over_changes_nothing(
     store: redis.Redis, log: Log, account: KableAccount
 ) -> None:
     log.append([admission(1, "user-1")])
-    later = Log(store, account, lambda: 4_000_000_000_000)
-    later.lease("another", 32)
+    log.lease("another", 32)
     assert pump(store, account) == Report()
     assert log.census().waiting == 1

@@ -35,10 +35,10 @@ def throttle(store: redis.Redis, clock: Clock) -> Throttle:
 
 
 def test_the_burst_goes_at_once_and_then_the_rate_rules(throttle: Throttle, clock: Clock) -> None:
-    assert throttle.take(8) == Grant(granted=5, wait_ms=100, failures=0)
-    assert throttle.take(8) == Grant(granted=0, wait_ms=100, failures=0)
+    assert throttle.take(8) == Grant(granted=5, wait_ms=200, failures=0)
+    assert throttle.take(8) == Grant(granted=0, wait_ms=200, failures=0)
     clock.now += 250
-    assert throttle.take(8) == Grant(granted=2, wait_ms=50, failures=0)
+    assert throttle.take(8) == Grant(granted=2, wait_ms=150, failures=0)
 
 
 def test_a_rate_slower_than_the_tick_holds_the_destination_until_its_time(

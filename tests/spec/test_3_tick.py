@@ -103,7 +103,7 @@ def test_a_retry_is_woken_when_it_is_due(
     leased = log.lease("pump", 32)
     found = log.heads("pump", [Reading(p, "", 1, 1) for p in leased.partitions]).heads
     due = clock.now + 60_000
-    log.settle("pump", 1, [Settlement(found[0], "retry", due, encode(found[0].delivery))])
+    log.settle("pump", 1, [Settlement(found[0], "retry", 60_000, encode(found[0].delivery))])
     log.release("pump")
     clock.now = due - 1
     tick()

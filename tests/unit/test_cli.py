@@ -46,6 +46,7 @@ CENSUS = Census(
     oldest_ms=1_000,
     pumps=0,
     held_until=None,
+    failures=0,
     why="",
 )
 

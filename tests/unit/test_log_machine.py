@@ -84,7 +84,7 @@ class LogMachine(RuleBasedStateMachine):
         token = data.draw(st.sampled_from(sorted(self.held)))
         readings = [Reading(p, "", count, count) for p in self.held[token]]
         with suppress(StaleLease):
-            self.read[token] = list(self.log.heads(token, readings).heads)
+            self.read[token] = sorted(self.log.heads(token, readings).heads, key=_place)
 
     @precondition(lambda self: any(self.read.values()))
     @rule(data=st.data(), wait=st.integers(0, 60_000))
@@ -206,7 +206,7 @@ class LogMachine(RuleBasedStateMachine):
     def _settlement(self, head: Head, verb: str, wait: int) -> Settlement:
         match verb:
             case "retry" | "block":
-                return Settlement(head, verb, self.now + wait, delivery.encode(head.delivery))
+                return Settlement(head, verb, wait, delivery.encode(head.delivery))
             case "bury":
                 letter = dead_letters.Letter(head.delivery, "rejected", "why", self.now)
                 return Settlement(head, "bury", payload=dead_letters.encode(letter))
@@ -256,6 +256,10 @@ class LogMachine(RuleBasedStateMachine):
         letters = self.store.hgetall(destination_key("kable", "dead"))
         assert set(self.store.zrange(destination_key("kable", "dead:at"), 0, -1)) == set(letters)
         yield from (dead_letters.decode(letter).delivery.id for letter in letters.values())
+
+
+def _place(head: Head) -> tuple[int, list[int]]:
+    return head.partition, [int(number) for number in head.entry.split("-")]
 
 
 @pytest.mark.timeout(120)

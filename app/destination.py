@@ -141,9 +141,8 @@ class Destination(Generic[AccountT]):
     probe: Callable[[AccountT], Request]
     batch: Batch = Batch()
     ordered: bool = False
+    repeatable: bool = True
 
     def __post_init__(self) -> None:
         if self.ordered and self.batch.items_max > 1:
             raise ValueError(f"{self.kind}: expected ordered with one item a request, not several")
-
-    repeatable: bool = True

@@ -18,8 +18,9 @@ from app.hand import Hand, Prepared
 from app.intake import Intake
 from app.lane import Lane
 from app.log import LEASE_MS, Leased, Settlement, StaleLease
-from app.outcome import Delivered, Hold, Rejected, Retryable, Unconfirmed, reason
+from app.outcome import Delivered, Hold, Rejected, reason
 from app.sender import Landed, Sender
+from app.streak import Streak
 from app.verdict import put_behind, settlements
 
 SLICE_S = 5.0
@@ -29,8 +30,6 @@ LOOK_S = 0.01
 LOOK_MAX_S = 0.1
 PROBE_S = 5.0
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
-FAILURES_MAX = 5
-REFUSALS_MAX = 20
 
 logger = structlog.get_logger("pump")
 
@@ -73,8 +72,7 @@ class Pump:
         self._renew_at = 0.0
         self._send_at = 0.0
         self._look_s = LOOK_S
-        self._failures = 0
-        self._refusals = 0
+        self._streak = Streak()
         self._recovering = False
 
     def run(self) -> Report:
@@ -235,27 +233,15 @@ class Pump:
         return settled + [put_behind(head) for head in behind]
 
     def _watch(self, landed: Landed) -> None:
-        """Hold the destination after failures or refusals in a row; a success ends the row.
-
-        What has failed before says more of itself than of the destination, so only first attempts
-        count as failures.
-        """
-        match landed.outcome:
-            case Delivered(unapplied):
-                self._failures = self._refusals = 0
-                if self._recovering:
-                    self._recovering = not self._throttle.clear()
-                if unapplied:
-                    self._tell_unapplied(landed.sent, unapplied)
-            case Retryable(why) | Unconfirmed(why):
-                first = any(not one.head.delivery.attempts for one in landed.sent)
-                self._failures += 1 if first else 0
-                if self._failures >= FAILURES_MAX:
-                    self._hold(Hold(why, None))
-            case Rejected(why):
-                self._refusals += 1
-                if self._refusals >= REFUSALS_MAX:
-                    self._hold(Hold(f"{REFUSALS_MAX} refusals in a row, the last: {why}", None))
+        """Hold the destination when it is to blame, and forget its failures with a success."""
+        first = any(not one.head.delivery.attempts for one in landed.sent)
+        if hold := self._streak.after(landed.outcome, first=first):
+            self._hold(hold)
+        if isinstance(landed.outcome, Delivered):
+            if self._recovering:
+                self._recovering = not self._throttle.clear()
+            if landed.outcome.unapplied:
+                self._tell_unapplied(landed.sent, landed.outcome.unapplied)
 
     def _tell_unapplied(self, sent: Sequence[Prepared], fields: Sequence[str]) -> None:
         """Name what somebody has to change at the destination by hand."""

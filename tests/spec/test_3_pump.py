@@ -78,6 +78,13 @@ def billed(account: KableAccount) -> list[dict[str, Any]]:
     return items
 
 
+def received(account: KableAccount) -> list[dict[str, Any]]:
+    requests_: list[dict[str, Any]] = requests.get(
+        f"{account.base_url}/_received?limit=1000", timeout=5
+    ).json()["requests"]
+    return requests_
+
+
 def misbehave(account: KableAccount, **answer: object) -> None:
     requests.post(f"{account.base_url}/_answers", json=answer, timeout=5).raise_for_status()
 
@@ -183,13 +190,26 @@ def test_credentials_that_are_refused_hold_the_events_and_name_the_setting(
     assert log.census().waiting == 1
 
 
-def test_a_rate_is_kept_and_its_burst_goes_at_once(
+def test_a_rate_is_kept_and_arrays_stay_arrays(
     store: redis.Redis, log: Log, account: KableAccount
 ) -> None:
-    slow = account.model_copy(update={"rate": 20.0, "burst": 5})
-    log.append([admission(n, f"user-{n}") for n in range(15)])
+    slow = account.model_copy(update={"rate": 40.0, "burst": 10, "pumps": 1})
+    log.append([admission(n, f"user-{n}") for n in range(40)])
     report = pump(store, slow)
-    assert (report.settled["delivered"], report.requests > 3) == (len(billed(account)), True)
+    sizes = [len(json.loads(one["body"])) for one in received(account)]
+    assert (report.settled["delivered"], sizes[0], max(sizes)) == (40, 10, 10)
+    assert report.requests <= 10
+
+
+def test_when_all_is_refused_the_destination_is_held_and_not_all_is_buried(
+    store: redis.Redis, log: Log, account: KableAccount
+) -> None:
+    log.append([admission(n, f"user-{n}") for n in range(300)])
+    misbehave(account, status=404)
+    report = pump(store, account)
+    assert "refusals in a row" in report.held
+    assert report.settled["bury"] < 50
+    assert log.census().waiting > 200
 
 
 def test_a_pump_that_was_taken_over_changes_nothing(

@@ -23,4 +23,5 @@ def ingest(store: redis.Redis, store_url: str) -> Iterator[Sender]:  # noqa: ARG
         store_url=SecretStr(store_url), sources={"dev": dev}, destinations={"limits": limits}
     )
     with serving(settings) as sender:
+        sender.auth = ("dev", "")
         yield sender

@@ -8,7 +8,7 @@ from kombu import Queue
 
 from app import telemetry
 from app.destinations import ACCOUNTS
-from app.settings import Settings, load
+from app.settings import Settings, load_or_exit
 from app.wake import TRANSPORT_OPTIONS, queue_name
 
 celery = Celery("relay", include=["workers.tasks", "workers.presence"])
@@ -17,7 +17,7 @@ celery = Celery("relay", include=["workers.tasks", "workers.presence"])
 @cache
 def settings() -> Settings:
     """The settings of this process."""
-    return load(ACCOUNTS)
+    return load_or_exit(ACCOUNTS)
 
 
 def queues() -> list[str]:

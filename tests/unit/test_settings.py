@@ -1,6 +1,9 @@
 """Settings: where values come from, and what an operator reads when they are wrong."""
 
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -341,6 +344,32 @@ def test_what_the_example_comments_out_is_valid_and_for_the_most_part_the_defaul
     assert whole.model_fields_set == set(Settings.model_fields)
     assert whole.model_dump(include={"request_bytes_max", "store_wait"}) == plain.model_dump(
         include={"request_bytes_max", "store_wait"}
+    )
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        "celery -A workers worker",
+        "celery -A workers beat",
+        "uvicorn --factory app.ingest:application",
+    ],
+)
+def test_a_process_without_good_settings_ends_with_its_faults_alone(
+    tmp_path: Path, process: str
+) -> None:
+    environ = {name: value for name, value in os.environ.items() if "RELAY" not in name}
+    environ |= {"RELAY_STORE_URL": "nowhere"}
+    command = (sys.executable, "-m", *process.split())
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr.decode().splitlines()) == (
+        1,
+        [
+            "the configuration is refused:",
+            "RELAY_DESTINATIONS: expected at least one [destinations.<id>]; found none",
+            "RELAY_SOURCES: expected at least one [sources.<id>]; found none",
+            "RELAY_STORE_URL: expected a URL such as redis://localhost:6379/0; found a text",
+        ],
     )
 
 

@@ -2,10 +2,14 @@
 
 Written along, a second behind: a process that is killed takes its last second of counts with it.
 The ledger of what was accepted does not depend on them. Each event that a source sends is counted
-once: as `accepted`, `deduplicated` (all its destinations had it), `unrouted` or `refused:CODE`.
+once: as `accepted`, `deduplicated` (all its destinations had it), `unrouted` or `refused:CODE`;
+a batch without events counts as one that is refused.
 """
 
 from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 import redis
@@ -16,8 +20,35 @@ from redis.asyncio.client import Pipeline
 from app.keys import SourceKeys
 
 SAMPLES_MAX = 10
+REFUSED = "refused:"
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of the events of one source; `refused` counts them by code, in its order."""
+
+    accepted: int
+    deduplicated: int
+    unrouted: int
+    refused: Mapping[str, int]
+
+
+def tally(store: redis.Redis, source: str) -> Tally:
+    """What is counted for a source so far; nothing for one that has sent nothing."""
+    found = cast("dict[bytes, bytes]", store.hgetall(SourceKeys(source).counts))
+    counts = {name.decode(): int(count) for name, count in sorted(found.items())}
+    return Tally(
+        counts.get("accepted", 0),
+        counts.get("deduplicated", 0),
+        counts.get("unrouted", 0),
+        {
+            name.removeprefix(REFUSED): count
+            for name, count in counts.items()
+            if name.startswith(REFUSED)
+        },
+    )
 
 
 class Counters:
@@ -31,9 +62,9 @@ class Counters:
     def count(self, source: str, name: str, by: int = 1) -> None:
         self._counts[source, name] += by
 
-    def refused(self, source: str, code: str, sample: object) -> None:
-        """Count a refusal and keep the sample, a value that JSON can tell, among the newest."""
-        self._counts[source, f"refused:{code}"] += 1
+    def refused(self, source: str, code: str, sample: object, by: int = 1) -> None:
+        """Count refusals and keep the sample, a value that JSON can tell, among the newest."""
+        self._counts[source, f"{REFUSED}{code}"] += by
         newest = self._samples.setdefault((source, code), deque(maxlen=SAMPLES_MAX))
         newest.append(msgspec.json.encode(sample))
 

@@ -98,7 +98,7 @@ def _too_many(items: Sequence[Raw], limits: Limits, sent: bytes) -> Refused | No
     if len(items) <= limits.batch_events:
         return None
     expected = f"batch: expected at most {limits.batch_events} events"
-    return refused(Fault("bad_request", f"{expected}, got {len(items)}"), sent)
+    return refused(Fault("bad_request", f"{expected}, got {len(items)}"), sent, len(items))
 
 
 def _taken_apart(batch: bytes) -> list[Raw]:

@@ -146,7 +146,7 @@ class Reception:
             "message": refused.message,
             "event": refused.sample.decode(errors="replace"),
         }
-        self._counters.refused(arrival.source.id, refused.code, sample)
+        self._counters.refused(arrival.source.id, refused.code, sample, refused.events)
 
 
 def _admissions(accepted: Sequence[Accepted], source: Source) -> dict[str, list[Admission]]:

@@ -66,11 +66,15 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """An event that is not kept, and the first 2 KB of what was sent, without its write key."""
+    """What is not kept, and the first 2 KB of what was sent, without its write key.
+
+    `events` is more than one where a batch is refused as a whole.
+    """
 
     code: str
     message: str
     sample: bytes
+    events: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,9 @@ class Ignored:
 Outcome = Accepted | Refused | Ignored
 
 
-def refused(fault: Fault, sent: bytes) -> Refused:
+def refused(fault: Fault, sent: bytes, events: int = 1) -> Refused:
     sample = _WRITE_KEY.sub(rb'\1"***"', sent[:SAMPLE_BYTES])
-    return Refused(fault.code, fault.message, sample)
+    return Refused(fault.code, fault.message, sample, events)
 
 
 class Stamp(msgspec.Struct, frozen=True):

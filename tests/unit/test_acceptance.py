@@ -163,6 +163,15 @@ def test_a_batch_without_events_or_with_too_many_is_refused_as_a_whole(
     assert [code(outcome) for outcome in outcomes] == [refused]
 
 
+def test_a_batch_that_is_refused_as_a_whole_tells_how_many_events_it_has() -> None:
+    (outcome,) = batch(*[track()] * 6)
+    assert isinstance(outcome, Refused)
+    assert (outcome.message, outcome.events) == (
+        "batch: expected at most 5 events, got 6",
+        6,
+    )
+
+
 def test_what_a_batch_shares_is_merged_into_each_event_whose_own_members_win() -> None:
     own = track(context={"ip": "own"}, integrations={"Kana": True})
     shared = {"ip": "shared", "library": {"name": "go"}}

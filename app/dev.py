@@ -120,7 +120,7 @@ def taken(ports: Mapping[str, int], is_free: Callable[[int], bool]) -> Iterator[
 
 def greeting(options: Options, configuration: Path, settings: Settings) -> str:
     store = urlsplit(settings.store_url.get_secret_value())
-    status = "relay status"
+    status = f"{called(Path(sys.argv[0]), Path.cwd())} status"
     if configuration != Path(".relay/relay.toml").absolute():
         status += f" --config {configuration}"
     if options.ingest_port != 8000:  # noqa: PLR2004 - the default of relay status
@@ -132,6 +132,13 @@ def greeting(options: Options, configuration: Path, settings: Settings) -> str:
         folder=options.folder,
         status=status,
     )
+
+
+def called(program: Path, folder: Path) -> str:
+    """How to call the program again in this folder, wherever it lies."""
+    whole = folder / program
+    near = whole.relative_to(folder) if whole.is_relative_to(folder) else whole
+    return str(near) if len(near.parts) > 1 else f"./{near}"
 
 
 class _Run:

@@ -22,7 +22,15 @@ relay = typer.Typer(
 )
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
-IngestUrl = Annotated[str, typer.Option("--url", help="Where ingest listens.")]
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"expected http://... or https://...; found {url}")
+    return url.rstrip("/")
+
+
+IngestUrl = Annotated[str, typer.Option("--url", callback=_http_url, help="Where ingest listens.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -95,15 +103,29 @@ def status(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what every destination has accepted, delivered and still holds.
+    """Show what every destination holds, and what became of the events of every source.
 
-    Exit code 0: a delivery can flow; 3: store or ingest do not answer; 1: otherwise.
+    \b
+    State of a destination:
+      delivering  its deliveries flow, or it has none
+      throttled   held until a moment: its rate, its own wish, or after a failure
+      broken      its last hold is over, and nothing was taken since
+      unattended  no worker consumes its queue
+
+    \b
+    Exit codes:
+      0  a delivery can flow: store and ingest answer, every queue has a worker
+      1  a queue has no worker, ingest is not ready, or the configuration is refused
+      2  wrong use
+      3  store or ingest do not answer
+
+    A worker or beat that is frozen or killed shows after about 30 seconds.
 
     Example: relay status --wait 30
-    """
+    """  # noqa: D301 - Click keeps the lines of a block that begins with this backspace
     from app.cli.status import run
 
-    raise typer.Exit(run(settings(config), url.rstrip("/"), wait or 0, as_json=as_json))
+    raise typer.Exit(run(settings(config), url, wait or 0, as_json=as_json))
 
 
 @relay.command()
@@ -125,15 +147,23 @@ def send(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Send events from a file. Run it again after an interruption: repeats are not taken twice.
+    """Send events from a file; after an interruption, run the same command again.
 
-    An event without messageId gets one from its line, so that it is the same in every run.
+    Repeats are not taken twice within dedupe_window of a destination (at least a day). A run that
+    is repeated later counts anew.
+
+    An event without messageId gets one from its line, so that it is the same in every run. If it
+    has no timestamp either, an equal line of another file counts as a repeat of it.
+
+    The answer 200 does not mean that every event was good: `relay status` shows what was refused.
 
     Example: relay send usage.ndjson --rate 500
     """
     from app.cli.send import run, sole_write_key
 
-    if file != Path("-") and not (file.exists() and not file.is_dir()):
+    if file.is_dir():
+        leave(f"{file} is a folder; expected a file with one Segment event per line", WRONG_USE)
+    if file != Path("-") and not file.exists():
         leave(f"there is no file {file}; expected one Segment event per line", WRONG_USE)
     key = write_key or sole_write_key(settings(config))
-    raise typer.Exit(run(file, url.rstrip("/"), key, rate))
+    raise typer.Exit(run(file, url, key, rate))

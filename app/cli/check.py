@@ -13,19 +13,20 @@ import redis
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.config import loaded
+from app.cli.config import ADVICE, HERE, is_missing, loaded
 from app.cli.exits import DONE, FAILED
 from app.cli.tables import show
 from app.client import Client
-from app.destination import Next
+from app.destination import Answer, Next, Reply
 from app.destinations import KINDS
 from app.outcome import Delivered, Outcome, Skipped
-from app.readiness import connect_once
+from app.readiness import connect_once, store_away
 from app.settings import DestinationSettings, Settings, SettingsError
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 VERSION_MIN = 7
 CONNECT_S = 3.0
+START = "start the store, or mend store_url"
 BROKER_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}
 
 
@@ -54,29 +55,34 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     try:
         settings = loaded(config)
     except SettingsError as error:
+        if is_missing(config):
+            yield Finding("configuration", "failed", f"no {HERE} in {Path.cwd()}", ADVICE)
         for fault in error.faults:
             yield Finding("configuration", "failed", fault, "mend relay.toml or RELAY_*")
         return
     sources, destinations = len(settings.sources), len(settings.destinations)
     yield Finding("configuration", "ok", f"{sources} source(s), {destinations} destination(s)")
-    yield from _store_findings(settings)
-    yield _broker(settings)
+    with connect_once(settings.store_url.get_secret_value()) as store:
+        away = next(store_away(store), None)
+        if away is None:
+            yield from _store_findings(settings, store)
+        else:
+            yield Finding("store", "failed", away.why, START)
+    yield _broker(settings, store_answers=away is None)
     for account in settings.destinations.values():
         yield _credentials(account)
 
 
-def _store_findings(settings: Settings) -> Iterator[Finding]:
-    with connect_once(settings.store_url.get_secret_value()) as store:
-        try:
-            info: Mapping[str, object] = store.info()
-            yield version(info)
-            fsync = _fsync(store)
-            yield from persistence(info, fsync)
-            yield eviction(info)
-            yield from forgetfulness(settings.destinations.values(), fsync)
-        except redis.RedisError as error:
-            advice = "start the store, or mend store_url"
-            yield Finding("store", "failed", f"does not answer: {error}", advice)
+def _store_findings(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
+    try:
+        info: Mapping[str, object] = store.info()
+        yield version(info)
+        fsync = _fsync(store)
+        yield from persistence(info, fsync)
+        yield eviction(info)
+        yield from forgetfulness(settings.destinations.values(), fsync)
+    except redis.RedisError as error:
+        yield Finding("store", "failed", f"does not answer INFO and CONFIG: {error}", START)
 
 
 def version(info: Mapping[str, object]) -> Finding:
@@ -132,14 +138,20 @@ def eviction(info: Mapping[str, object]) -> Finding:
     return Finding("memory", "failed", found, "set maxmemory-policy noeviction in the store")
 
 
-def credentials(destination: str, outcome: Outcome | Next) -> Finding:
-    """What the answer to a destination's probe says of its credentials."""
+def credentials(destination: str, reply: Reply, outcome: Outcome | Next) -> Finding:
+    """What came of a destination's probe, and whom to suspect when it is no success."""
     part = f"destination {destination}"
     if isinstance(outcome, Delivered | Skipped):
         return Finding(part, "ok", "answers, and takes the credentials")
-    advice = f"look at the credentials and base_url of destinations.{destination}"
     found = "answers with more questions" if isinstance(outcome, Next) else outcome.why
-    return Finding(part, "failed", found, advice)
+    match reply:
+        case Answer(status=401 | 403):
+            suspect = "the credentials"
+        case Answer():
+            suspect = "base_url and what it answered"
+        case _:
+            suspect = "base_url and the network"
+    return Finding(part, "failed", found, f"look at {suspect}; see destinations.{destination}")
 
 
 def _fsync(store: redis.Redis) -> str | None:
@@ -150,11 +162,13 @@ def _fsync(store: redis.Redis) -> str | None:
     return config.get("appendfsync")
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings, *, store_answers: bool) -> Finding:
     """That it answers will do: Celery's messages are only wakes, which may be lost."""
     url = settings.broker_url.get_secret_value()
     if url == settings.store_url.get_secret_value():
-        return Finding("broker", "ok", "the store")
+        if store_answers:
+            return Finding("broker", "ok", "the store")
+        return Finding("broker", "failed", "the store, which does not answer", START)
     parts = urlsplit(url)
     port = parts.port or BROKER_PORTS.get(parts.scheme, 6379)
     where = f"{parts.scheme}://{parts.hostname}:{port}"
@@ -178,7 +192,8 @@ def _credentials(account: DestinationSettings) -> Finding:
     client = Client(kind, account)
     try:
         probe = kind.probe(account)
-        return credentials(account.id, kind.read(client.send(probe), probe))
+        reply = client.send(probe)
+        return credentials(account.id, reply, kind.read(reply, probe))
     finally:
         client.close()
 

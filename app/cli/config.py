@@ -11,6 +11,7 @@ from app.settings import Settings, SettingsError
 
 HERE = Path("relay.toml")
 DEVELOPMENT = Path(".relay/relay.toml")
+ADVICE = f"copy relay.example.toml to {HERE} and fill it in, or name your file with --config"
 
 Config = Annotated[
     Path | None,
@@ -23,7 +24,8 @@ def settings(config: Path | None) -> Settings:
     try:
         return loaded(config)
     except SettingsError as error:
-        leave(f"the configuration is refused:\n{error}", FAILED)
+        hint = f"\nno {HERE} in {Path.cwd()}: {ADVICE}" if is_missing(config) else ""
+        leave(f"the configuration is refused:\n{error}{hint}", FAILED)
 
 
 def loaded(config: Path | None) -> Settings:
@@ -32,6 +34,12 @@ def loaded(config: Path | None) -> Settings:
     from app.settings import load
 
     return load(ACCOUNTS, path=config or _development())
+
+
+def is_missing(config: Path | None) -> bool:
+    """Whether there is no file at all, so that the environment alone would have to say it all."""
+    named = config is not None or "RELAY_CONFIG" in os.environ
+    return not (named or HERE.exists() or DEVELOPMENT.exists())
 
 
 def _development() -> Path | None:

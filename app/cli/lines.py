@@ -20,20 +20,35 @@ _TRACK = msgspec.Raw(b'"track"')
 
 @dataclass
 class Faults:
-    """The lines that are no event: how many, and the numbers of the first."""
+    """The lines that are no event: how many, the numbers of the first, whether one is an array."""
 
     count: int = 0
     first: list[int] = field(default_factory=list)
+    array: bool = False
 
-    def add(self, number: int) -> None:
+    def add(self, line: "Line") -> None:
         self.count += 1
+        self.array = self.array or line.start.startswith(b"[")
         if len(self.first) < FAULTS_KEPT:
-            self.first.append(number)
+            self.first.append(line.number)
 
     def __str__(self) -> str:
         numbers = ", ".join(map(str, self.first))
         more = self.count - len(self.first)
         return f"{numbers} and {more:,} more" if more else numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that is not blank: its number, its text, and where in the file (bytes) it ends.
+
+    Of one that is too long there is no more than its start.
+    """
+
+    number: int
+    start: bytes
+    whole: bool
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +61,13 @@ class Batch:
 
 
 class Repeats:
-    """How often a line came before. On disk, in a file without a name: a file may be endless."""
+    """How often a line came before. On disk, in a file without a name: a file may be endless.
+
+    `alike` counts the lines that only their words tell apart: without messageId and timestamp.
+    """
 
     def __init__(self) -> None:
+        self.alike = 0
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute(
@@ -82,6 +101,7 @@ def event(line: bytes, repeats: Repeats) -> bytes | None:
     if _absent(fields, "type"):
         fields["type"] = _TRACK
     if _absent(fields, "messageId"):
+        repeats.alike += _absent(fields, "timestamp")
         digest = blake2b(line, digest_size=16)
         name = f'"{digest.hexdigest()}-{repeats.count(digest.digest())}"'
         fields["messageId"] = msgspec.Raw(name.encode())
@@ -92,23 +112,22 @@ def batches(file: BinaryIO, events_max: int, repeats: Repeats, faults: Faults) -
     """The events of the file; the numbers of lines that are none go to `faults`."""
     events: list[bytes] = []
     size = read = 0
-    for number, line, end in _lines(file):
-        found = event(line, repeats) if line is not None else None
+    for line in _lines(file):
+        found = event(line.start, repeats) if line.whole else None
         if found is None or len(found) > BATCH_BYTES_MAX:
-            faults.add(number)
+            faults.add(line)
             continue
         if events and (len(events) == events_max or size + len(found) > BATCH_BYTES_MAX):
             yield _batch(events, read)
             events, size = [], 0
         events.append(found)
         size += len(found) + 1
-        read = end
+        read = line.end
     if events:
         yield _batch(events, read)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
-    """Number, line and end of every line that is not blank; None for one that is too long."""
+def _lines(file: BinaryIO) -> Iterator[Line]:
     number = end = 0
     while start := file.readline(BATCH_BYTES_MAX):
         number += 1
@@ -117,10 +136,8 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
         while len(piece) == BATCH_BYTES_MAX and not piece.endswith(b"\n"):
             piece = file.readline(BATCH_BYTES_MAX)
             end += len(piece)
-        if piece is not start:
-            yield number, None, end
-        elif line := start.strip():
-            yield number, line, end
+        if text := start.strip():
+            yield Line(number, text, piece is start, end)
 
 
 def _batch(events: list[bytes], read: int) -> Batch:

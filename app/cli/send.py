@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO, assert_never
 
+import msgspec
 import requests
 from rich.console import Console
 
@@ -25,7 +26,13 @@ TIMEOUT_S = (3.0, 30.0)
 WAIT_INITIAL = timedelta(milliseconds=500)
 WAIT_MAX = timedelta(seconds=10)
 PATIENCE_S = 60.0
+SHOWN_BYTES_MAX = 300
 AGAIN = "run the same command again: what was taken is not counted twice"
+ALIKE = (
+    "{:,} events have neither messageId nor timestamp: equal lines of another file count as "
+    "repeats within dedupe_window; give each event a messageId"
+)
+ARRAY = "the file holds a JSON array; expected one event a line, as `jq -c '.[]' FILE` writes them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,12 @@ class Refused:
     why: str
 
 
+class Error(msgspec.Struct, frozen=True):
+    """What ingest says of a request that it refuses."""
+
+    message: str
+
+
 Answer = Taken | Later | Away | Refused
 
 
@@ -70,9 +83,23 @@ def run(path: Path, url: str, write_key: str, rate: float | None) -> int:
     ):
         sent = _sent(batches(file, events_max, repeats, faults), ingest, rate, progress)
     sys.stdout.write(f"sent {sent:,} events to {url}\n")
-    if faults.count:
-        note(f"left out {faults.count:,} that are no JSON object: line {faults}")
+    for remark in remarks(sent, repeats.alike, faults):
+        note(remark)
     return FAILED if faults.count else DONE
+
+
+def remarks(sent: int, alike: int, faults: Faults) -> Iterator[str]:
+    """What to know after so many events were sent, `alike` of them told apart by words alone."""
+    if sent:
+        yield "`relay status` shows what was refused"
+    elif not faults.count:
+        yield "the file holds no event"
+    if alike:
+        yield ALIKE.format(alike)
+    if faults.count:
+        yield f"left out {faults.count:,} that are no JSON object: line {faults}"
+    if faults.array:
+        yield ARRAY
 
 
 def sole_write_key(settings: Settings) -> str:
@@ -84,14 +111,18 @@ def sole_write_key(settings: Settings) -> str:
     return sources[0].write_key.get_secret_value()
 
 
-def meaning(status: int, headers: "requests.structures.CaseInsensitiveDict[str]") -> Answer:
+def meaning(
+    status: int, headers: "requests.structures.CaseInsensitiveDict[str]", body: bytes = b""
+) -> Answer:
     """What an answer of ingest says to a sender."""
     if status == requests.codes.ok:
         return Taken()
     why = f"ingest answers {status}"
     if status in (requests.codes.too_many_requests, requests.codes.service_unavailable):
         return Later(why, retry_after(headers.get("Retry-After"), now=datetime.now(UTC)))
-    return Refused(why)
+    if status == requests.codes.unauthorized:
+        return Refused(f"{why}: {_message(body)}; look at --write-key and --config")
+    return Refused(f"{why}: {_message(body)}; look at --url")
 
 
 class _Ingest:
@@ -119,8 +150,7 @@ class _Ingest:
             return Away(f"ingest does not answer at {self.url} ({type(error).__name__})")
         except requests.RequestException as error:
             return Refused(f"cannot post to {self.url}: {error}")
-        read = meaning(answer.status_code, answer.headers)
-        return Refused(f"{read.why}: {answer.text[:300]}") if isinstance(read, Refused) else read
+        return meaning(answer.status_code, answer.headers, answer.content)
 
 
 def _sent(batches: Iterator[Batch], ingest: _Ingest, rate: float | None, progress: Meter) -> int:
@@ -135,7 +165,7 @@ def _sent(batches: Iterator[Batch], ingest: _Ingest, rate: float | None, progres
             sent += batch.events
             progress.show(sent, batch.read)
     except _Stopped as stopped:
-        leave(f"{stopped}; sent {sent:,} events until then; {AGAIN}", stopped.code)
+        leave(f"{stopped}; sent {sent:,} events until then", stopped.code)
     except KeyboardInterrupt:
         leave(f"interrupted; sent {sent:,} events until then; {AGAIN}", FAILED)
     return sent
@@ -155,7 +185,7 @@ def _send(batch: Batch, ingest: _Ingest, say: Callable[[str], None]) -> None:
             case Away(why):
                 away_until = min(away_until, time.monotonic() + PATIENCE_S)
                 if time.monotonic() >= away_until:
-                    raise _Stopped(why, UNREACHABLE)
+                    raise _Stopped(f"{why}; {AGAIN}", UNREACHABLE)
             case Later(_, after):
                 away_until = math.inf
                 wait += after or timedelta()
@@ -172,6 +202,14 @@ class _Stopped(Exception):
     def __init__(self, why: str, code: int) -> None:
         super().__init__(why)
         self.code = code
+
+
+def _message(body: bytes) -> str:
+    """What ingest says, or how the answer of something else begins."""
+    try:
+        return msgspec.json.decode(body, type=Error).message
+    except ValueError:
+        return body[:SHOWN_BYTES_MAX].decode(errors="replace")
 
 
 @contextmanager

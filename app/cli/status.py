@@ -1,9 +1,9 @@
-"""`relay status`: the ledger of every destination, and whether a delivery can flow."""
+"""`relay status`: the ledger of every destination, what every source sent, whether it can flow."""
 
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from app.cli.exits import DONE, FAILED, UNREACHABLE, note
 from app.cli.tables import show
+from app.counters import Tally, tally
 from app.log import Census, Log
 from app.presence import alive_since, live_queues
 from app.readiness import Obstacle, connect_once, obstacles, standing_still
@@ -22,6 +23,7 @@ from app.wake import queue_name
 LOOK_EVERY_S = 0.25
 COUNTS = ("accepted", "delivered", "skipped", "discarded", "waiting", "retrying", "dead")
 ROWS = ("state", "reason", *COUNTS, "unmapped", "unaccounted", "oldest_seconds")
+SOURCE_ROWS = ("accepted", "repeats", "unrouted", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ def run(settings: Settings, ingest_url: str, wait_s: float, *, as_json: bool) ->
             note(obstacle.why)
         try:
             standings = _standings(store, settings)
+            tallies = {source: tally(store, source) for source in settings.sources}
         except redis.RedisError:
             return UNREACHABLE
         for obstacle in standing_still(store, alive_since(_now())):
             note(obstacle.why)
-    _show(standings, as_json=as_json)
+    _show(standings, tallies, as_json=as_json)
     return exit_code(found)
 
 
@@ -84,6 +87,18 @@ def item(standing: Standing, now: int) -> dict[str, object]:
     }
 
 
+def source_item(source: str, tally: Tally) -> dict[str, object]:
+    """A source as the API lists it."""
+    return {
+        "id": source,
+        "accepted": tally.accepted,
+        "repeats": tally.deduplicated,
+        "unrouted": tally.unrouted,
+        "refused": sum(tally.refused.values()),
+        "refused_by_code": dict(tally.refused),
+    }
+
+
 def _awaited(
     store: redis.Redis, settings: Settings, ingest_url: str, wait_s: float
 ) -> tuple[Obstacle, ...]:
@@ -103,21 +118,37 @@ def _standings(store: redis.Redis, settings: Settings) -> list[Standing]:
     ]
 
 
-def _show(standings: Sequence[Standing], *, as_json: bool) -> None:
+def _show(standings: Sequence[Standing], tallies: Mapping[str, Tally], *, as_json: bool) -> None:
     items = [item(standing, _now()) for standing in standings]
+    sources = [source_item(source, tally) for source, tally in tallies.items()]
     if as_json:
-        json.dump({"items": items, "next_cursor": None}, sys.stdout, indent=2)
+        shown = {"items": items, "sources": sources, "next_cursor": None}
+        json.dump(shown, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
-    show(_table(items))
+    show(_table("destination", ROWS, items, {}))
+    show(_table("source", SOURCE_ROWS, sources, _by_code(tallies)))
 
 
-def _table(items: Sequence[dict[str, object]]) -> Table:
-    """A column per destination, so that all counts fit on a terminal."""
-    table = Table("", *(str(one["id"]) for one in items), box=None)
-    for name in ROWS:
+def _table(
+    of: str,
+    rows: Sequence[str],
+    items: Sequence[dict[str, object]],
+    more: Mapping[str, Sequence[int]],
+) -> Table:
+    """A column per item, so that all counts fit on a terminal."""
+    table = Table(of, *(str(one["id"]) for one in items), box=None)
+    for name in rows:
         table.add_row(name.removesuffix("_seconds"), *(_cell(name, one[name]) for one in items))
+    for name, counts in more.items():
+        table.add_row(f"  {name}", *(_cell(name, count) for count in counts))
     return table
+
+
+def _by_code(tallies: Mapping[str, Tally]) -> dict[str, list[int]]:
+    """A row for every code under which any source had events refused."""
+    codes = sorted({code for tally in tallies.values() for code in tally.refused})
+    return {code: [tally.refused.get(code, 0) for tally in tallies.values()] for code in codes}
 
 
 def _cell(name: str, value: object) -> Text:

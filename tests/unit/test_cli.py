@@ -16,13 +16,15 @@ from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 
 from app.cli.check import Finding, credentials, eviction, forgetfulness, persistence, version
-from app.cli.lines import BATCH_BYTES_MAX, Faults, Repeats, batches, event
+from app.cli.lines import BATCH_BYTES_MAX, Faults, Line, Repeats, batches, event
 from app.cli.progress import estimate
 from app.cli.send import Later, Refused, Taken, meaning
-from app.cli.status import Standing, exit_code, item, state
+from app.cli.status import Standing, exit_code, item, source_item, state
+from app.counters import Tally
+from app.destination import Answer, Lost, NotSent, Reply
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
-from app.dev import taken
+from app.dev import called, taken
 from app.log import Census
 from app.outcome import Delivered, Unavailable
 from app.presence import announce, announce_tick, live_queues, ticking
@@ -126,6 +128,20 @@ def test_version_and_help_answer_without_a_configuration(tmp_path: Path) -> None
 def test_wrong_use_ends_with_2(tmp_path: Path) -> None:
     assert relay("send", "nowhere.ndjson", folder=tmp_path).returncode == 2
     assert relay("status", "--wait", "soon", folder=tmp_path).returncode == 2
+    folder = relay("send", ".", folder=tmp_path)
+    assert (folder.returncode, b". is a folder; expected a file" in folder.stderr) == (2, True)
+    for words in (("send", "-"), ("status",)):
+        wrong = relay(*words, "--url", "localhost:8000", folder=tmp_path)
+        assert (wrong.returncode, b"expected http://" in wrong.stderr) == (2, True)
+
+
+def test_where_no_relay_toml_is_found_the_commands_say_where_they_looked(tmp_path: Path) -> None:
+    for command in ("check", "status"):
+        ended = relay(command, folder=tmp_path)
+        shown = (ended.stdout + ended.stderr).decode()
+        assert ended.returncode == 1
+        assert f"no relay.toml in {tmp_path}" in shown
+        assert "copy relay.example.toml to relay.toml" in shown
 
 
 def test_every_fault_of_the_configuration_is_found_at_once(tmp_path: Path) -> None:
@@ -154,9 +170,10 @@ def test_a_store_that_is_away_is_not_reachable(tmp_path: Path) -> None:
     assert found == {
         "configuration": "ok",
         "store": "failed",
-        "broker": "ok",
+        "broker": "failed",
         "destination kable": "failed",
     }
+    assert b"look at base_url and the network" in checked.stdout
 
 
 @pytest.mark.parametrize(
@@ -212,14 +229,24 @@ def test_stores_before_version_7_are_refused() -> None:
     assert version({"redis_version": "6.2.14"}).state == "failed"
 
 
-def test_a_probe_that_is_refused_says_where_to_look() -> None:
-    assert credentials("kable", Delivered()).state == "ok"
-    assert credentials("kable", Unavailable("401 Unauthorized")) == Finding(
-        "destination kable",
-        "failed",
-        "401 Unauthorized",
-        "look at the credentials and base_url of destinations.kable",
-    )
+@pytest.mark.parametrize(
+    ("reply", "suspect"),
+    [
+        (Answer(401), "the credentials"),
+        (Answer(403), "the credentials"),
+        (Answer(404), "base_url and what it answered"),
+        (NotSent("x"), "base_url and the network"),
+        (Lost("x"), "base_url and the network"),
+    ],
+)
+def test_a_probe_that_fails_says_where_to_look(reply: Reply, suspect: str) -> None:
+    advice = f"look at {suspect}; see destinations.kable"
+    finding = Finding("destination kable", "failed", "why", advice)
+    assert credentials("kable", reply, Unavailable("why")) == finding
+
+
+def test_a_probe_that_succeeds_finds_the_credentials_good() -> None:
+    assert credentials("kable", Answer(200), Delivered()).state == "ok"
 
 
 def test_a_destination_is_listed_as_the_api_lists_it() -> None:
@@ -251,6 +278,18 @@ def test_a_state_names_what_keeps_a_destination_from_delivering() -> None:
         "unattended",
         "no worker consumes the queue pump.billing",
     )
+
+
+def test_a_source_is_listed_with_what_was_refused_by_code() -> None:
+    tally = Tally(5, 2, 1, {"bad_request": 3, "no_user_anon_id": 4})
+    assert source_item("web", tally) == {
+        "id": "web",
+        "accepted": 5,
+        "repeats": 2,
+        "unrouted": 1,
+        "refused": 7,
+        "refused_by_code": {"bad_request": 3, "no_user_anon_id": 4},
+    }
 
 
 def test_status_tells_away_from_not_ready() -> None:
@@ -318,7 +357,7 @@ def test_lines_that_are_no_event_are_named_and_left_out(repeats: Repeats) -> Non
 def test_only_the_first_faults_are_named() -> None:
     faults = Faults()
     for number in range(1, 1_024):
-        faults.add(number)
+        faults.add(Line(number, b"oops", whole=True, end=0))
     assert str(faults).endswith(", 20 and 1,003 more")
 
 
@@ -327,7 +366,11 @@ def test_an_answer_of_ingest_says_whether_to_try_again() -> None:
     assert meaning(200, headers) == Taken()
     assert meaning(503, headers) == Later("ingest answers 503", timedelta(seconds=7))
     assert meaning(429, CaseInsensitiveDict()) == Later("ingest answers 429", None)
-    assert meaning(401, headers) == Refused("ingest answers 401")
+    refusal = b'{"success": false, "message": "expected another"}'
+    assert meaning(401, headers, refusal) == Refused(
+        "ingest answers 401: expected another; look at --write-key and --config"
+    )
+    assert meaning(404, headers, b"<html>") == Refused("ingest answers 404: <html>; look at --url")
 
 
 def test_an_estimate_says_what_is_left() -> None:
@@ -368,6 +411,47 @@ def test_sending_stops_when_ingest_refuses(tmp_path: Path, serve: Serve) -> None
     sent = relay(*words, folder=tmp_path, given=b'{"userId":"u"}\n')
     assert (sent.returncode, server.events) == (1, [])
     assert sent.stderr.startswith(b"relay: ingest answers 401")
+    assert b"again" not in sent.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "expected"),
+    [
+        (b"", 0, ["the file holds no event"]),
+        (b'{"userId":"u","messageId":"m"}', 0, []),
+        (b'{"userId":"u","timestamp":"2026-01-02T03:04:05Z"}', 0, []),
+        (b'{"a":1}\n{"a":1}', 0, ["2 events have neither messageId nor timestamp"]),
+        (b"[{}]", 1, ["left out 1 that are no JSON object: line 1", "expected one event a line"]),
+        (
+            b'[\n {"messageId":"m"}\n]',
+            1,
+            ["no JSON object: line 1, 3", "expected one event a line"],
+        ),
+        (b"[" + b" " * BATCH_BYTES_MAX + b"{}]", 1, ["line 1", "expected one event a line"]),
+    ],
+)
+def test_after_sending_remarks_say_what_to_know_of_the_file(
+    tmp_path: Path, serve: Serve, given: bytes, code: int, expected: list[str]
+) -> None:
+    server = serve(Ingest())
+    words = ("send", "-", "--url", server.url, "--write-key", "key")
+    sent = relay(*words, folder=tmp_path, given=given)
+    remarks = sent.stderr.decode().splitlines()
+    if server.events:
+        expected = ["`relay status` shows what was refused", *expected]
+    assert (sent.returncode, len(remarks)) == (code, len(expected))
+    assert all(part in remark for part, remark in zip(expected, remarks, strict=True))
+
+
+def test_a_program_is_called_by_its_path_in_this_folder() -> None:
+    folder = Path("/home/o/relay")
+    programs = (".venv/bin/relay", "/home/o/relay/.venv/bin/relay", "/usr/bin/relay", "./relay")
+    assert [called(Path(program), folder) for program in programs] == [
+        ".venv/bin/relay",
+        ".venv/bin/relay",
+        "/usr/bin/relay",
+        "./relay",
+    ]
 
 
 def test_ports_that_cannot_be_used_are_all_named() -> None:

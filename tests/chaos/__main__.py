@@ -6,12 +6,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import randrange
 
 from tests.chaos.kills import KINDS, NotBack
-from tests.chaos.run import Asked, Result, run
+from tests.chaos.run import Asked, Found, Result, run
 
 
 def asked() -> tuple[Asked, Path | None]:
@@ -23,7 +23,7 @@ def asked() -> tuple[Asked, Path | None]:
     parser.add_argument("--workers", type=int, default=2, help="Celery workers")
     parser.add_argument("--pause", type=float, default=1, help="seconds before a kill, on average")
     parser.add_argument("--away", type=float, default=0, help="seconds until a restart")
-    parser.add_argument("--calm", action="store_true", help="the destination stays well")
+    parser.add_argument("--calm", action="store_true", help="the destinations stay well")
     parser.add_argument("--folder", type=Path, help="an empty folder that keeps logs and store")
     options = parser.parse_args()
     kinds = options.only.split(",")
@@ -50,21 +50,40 @@ def table(result: Result) -> Iterator[tuple[str, object]]:
     yield "answered 200", len(sent.confirmed)
     yield "never confirmed", len(sent.unconfirmed)
     yield "answers to requests", _listed(sent.answers)
-    yield "delivered", result.delivered
-    yield "duplicates", result.duplicates
-    yield "dead letters", result.dead
-    yield "lost", len(result.verdict.lost)
-    yield "stuck", len(result.verdict.stuck)
-    yield "billed twice", len(result.verdict.billed_twice)
-    yield "unaccounted", result.verdict.unaccounted
-    yield "swept", result.verdict.swept
-    yield "longest stall", f"{result.longest_stall_s:.1f} s"
-    yield "drained in", "never" if result.drained_s is None else f"{result.drained_s:.1f} s"
     yield "tracebacks", _listed(result.tracebacks)
     yield "keys left over", ", ".join(result.leftovers) or "none"
     yield "orphans", result.orphans
     for death in result.deaths:
         yield "died by itself", f"{death.part} {death.how} after {death.after_s:.1f} s"
+
+
+def figures(found: Found) -> Iterator[tuple[str, object]]:
+    """The figures of one destination and their names."""
+    books, said = found.books, found.verdict
+    yield "confirmed", len(books.confirmed)
+    yield "billed", len(books.billed)
+    yield "duplicates", found.duplicates
+    yield "applied", len(books.applied)
+    yield "unmapped", len(books.unmapped)
+    yield "unconfirmed", len(books.doubtful)
+    yield "  of which billed", len(books.doubtful & set(books.billed))
+    yield "other dead letters", len(books.dead) - len(books.doubtful)
+    yield "lost", len(said.lost)
+    yield "stuck", len(said.stuck)
+    yield "billed twice", len(said.billed_twice)
+    yield "contradicted", len(said.contradicted)
+    yield "unaccounted", said.unaccounted
+    yield "swept", said.swept
+    yield "longest stall", f"{found.longest_stall_s:.1f} s"
+    yield "drained in", "never" if found.drained_s is None else f"{found.drained_s:.1f} s"
+
+
+def side_by_side(found: Mapping[str, Found]) -> Iterator[str]:
+    """The figures of all destinations, a column for each."""
+    columns = [dict(figures(one)) for one in found.values()]
+    yield " " * 20 + "".join(f"{name:>12}" for name in found)
+    for name in columns[0]:
+        yield f"{name:20}" + "".join(f"{column[name]!s:>12}" for column in columns)
 
 
 def main() -> int:
@@ -97,8 +116,10 @@ def outcome(wanted: Asked, folder: Path) -> int:
         return 130
     for name, figure in table(result):
         print(f"{name:20} {figure}")
-    print(result.verdict)
-    return 0 if result.verdict.good else 1
+    for line in side_by_side(result.found):
+        print(line)
+    print(result.summary)
+    return 0 if result.good else 1
 
 
 def _listed(counts: dict[str, int]) -> str:

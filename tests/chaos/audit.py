@@ -1,56 +1,73 @@
-"""Reads the books of a run: what lies in the store, and what the pretend Kable billed."""
+"""Reads the books of a run: what lies in the store, and what the pretend partners billed."""
 
 import time
-from collections.abc import Iterator, Set
-from typing import Any, cast  # redis-py answers unions
+from collections.abc import Iterable, Iterator, Set
+from typing import cast  # redis-py answers unions
 
 import redis
-import requests
 
 from app import dead_letters, delivery
+from app.destinations import KINDS
 from app.keys import PREFIX, destination_key
 from app.log import Log
 from tests.chaos.ledger import Books
+from tests.chaos.load import Event
+from tests.chaos.shown import Shown
 
-DESTINATION = "kable"
 LOOK_EVERY_S = 0.2
-# What lives on when nothing waits and nobody pumps; digests and counts, not deliveries.
-LASTING = ("meta", "counts", "throttle", "seen", "seen:", "wake", "dead", "dead:at")
+# What lives on when nothing waits and nobody pumps; digests, counts and letters, not deliveries.
+LASTING = (
+    "meta",
+    "counts",
+    "throttle",
+    "seen",
+    "seen:",
+    "wake",
+    "dead",
+    "dead:at",
+    "unmapped",
+    "unmapped:at",
+)
 LASTING_PREFIXES = (f"{PREFIX}celery:", f"{PREFIX}{{source:", f"{PREFIX}workers", f"{PREFIX}ticks")
 
 
-def usage(sandbox_url: str) -> dict[str, Any]:
-    """`items` as billed, and the number of `duplicates` that Kable discarded."""
-    answer = requests.get(f"{sandbox_url}/kable/_usage", timeout=60)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
+def accepted(destination: str, events: Iterable[Event]) -> frozenset[str]:
+    """The message ids of the events that are bound for a destination."""
+    return frozenset(e["messageId"] for e in events if e["type"] in KINDS[destination].accepts)
 
 
-def books(store: redis.Redis, log: Log, confirmed: Set[str], billed: dict[str, Any]) -> Books:
-    """Everything that `ledger.verdict` compares."""
-    swept = int(store.hget(destination_key(DESTINATION, "counts"), "swept") or 0)
+def books(store: redis.Redis, log: Log, name: str, confirmed: Set[str], shown: Shown) -> Books:
+    """Everything that `ledger.verdict` compares, of the destination of that name."""
+    partitions = log.layout.partitions
+    swept = int(store.hget(destination_key(name, "counts"), "swept") or 0)
     return Books(
         confirmed=confirmed,
-        billed=[item["transactionId"] for item in billed["items"]],
-        waiting=frozenset(_waiting(store, log.layout.partitions)),
-        retrying=frozenset(_retrying(store, log.layout.partitions)),
-        dead=frozenset(_dead(store)),
+        billed=shown.billed,
+        applied=shown.applied,
+        waiting=frozenset(_waiting(store, name, partitions)),
+        retrying=frozenset(_retrying(store, name, partitions)),
+        unmapped=frozenset(_unmapped(store, name)),
+        dead=dict(_dead(store, name)),
+        once=not KINDS[name].repeatable,
         unaccounted=log.census().unaccounted,
         swept=swept + log.sweep(),
     )
 
 
-def leftovers(store: redis.Redis, within_s: float) -> list[str]:
+def leftovers(store: redis.Redis, names: Iterable[str], within_s: float) -> list[str]:
     """Keys that should be gone when nothing waits and nobody pumps, and are not in time."""
+    known = tuple(names)
     end = time.monotonic() + within_s
-    while (left := _left(store)) and time.monotonic() < end:
+    while (left := _left(store, known)) and time.monotonic() < end:
         time.sleep(LOOK_EVERY_S)
     return left
 
 
-def _left(store: redis.Redis) -> list[str]:
-    lasting = (*LASTING_PREFIXES, *(destination_key(DESTINATION, name) for name in LASTING))
+def _left(store: redis.Redis, names: Iterable[str]) -> list[str]:
+    lasting = (
+        *LASTING_PREFIXES,
+        *(destination_key(name, key) for name in names for key in LASTING),
+    )
     keys = sorted(key.decode() for key in store.scan_iter(count=1000))
     return [key for key in keys if not key.startswith(lasting) and not _emptied(store, key)]
 
@@ -60,19 +77,29 @@ def _emptied(store: redis.Redis, key: str) -> bool:
     return store.type(key) == b"stream" and store.xlen(key) == 0
 
 
-def _waiting(store: redis.Redis, partitions: int) -> Iterator[str]:
+def _waiting(store: redis.Redis, name: str, partitions: int) -> Iterator[str]:
     for partition in range(partitions):
-        key = destination_key(DESTINATION, "log:") + str(partition)
+        key = destination_key(name, "log:") + str(partition)
         entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", store.xrange(key))
         yield from (fields[b"i"].decode() for _, fields in entries)
 
 
-def _retrying(store: redis.Redis, partitions: int) -> Iterator[str]:
-    for partition in range(partitions):
-        payloads = store.hvals(destination_key(DESTINATION, "late:") + str(partition))
-        yield from (delivery.decode(payload).id for payload in cast("list[bytes]", payloads))
+def _retrying(store: redis.Redis, name: str, partitions: int) -> Iterator[str]:
+    """Retries, and what waits behind them."""
+    for key in ("late:", "behind:"):
+        for partition in range(partitions):
+            yield from _deliveries(store, destination_key(name, key) + str(partition))
 
 
-def _dead(store: redis.Redis) -> Iterator[str]:
-    payloads = cast("list[bytes]", store.hvals(destination_key(DESTINATION, "dead")))
-    yield from (dead_letters.decode(payload).delivery.id for payload in payloads)
+def _unmapped(store: redis.Redis, name: str) -> Iterator[str]:
+    yield from _deliveries(store, destination_key(name, "unmapped"))
+
+
+def _deliveries(store: redis.Redis, key: str) -> Iterator[str]:
+    yield from (delivery.decode(payload).id for payload in cast("list[bytes]", store.hvals(key)))
+
+
+def _dead(store: redis.Redis, name: str) -> Iterator[tuple[str, str]]:
+    payloads = cast("list[bytes]", store.hvals(destination_key(name, "dead")))
+    for letter in map(dead_letters.decode, payloads):
+        yield letter.delivery.id, letter.reason

@@ -1,7 +1,11 @@
-"""Who dies when: SIGKILL for a process of a chosen kind, and whether it is back."""
+"""Who dies when: SIGKILL for a process of a chosen kind, and whether it is back.
+
+A frozen one is not killed: it stands still until its leases are over, and then goes on.
+"""
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,8 +19,9 @@ from app.store import connect
 from tests.chaos.plant import CONCURRENCY, Kept, Plant
 from tests.processes import wait_until
 
-KINDS = ("worker-parent", "worker-child", "ingest", "beat", "store")
+KINDS = ("worker-parent", "worker-child", "worker-frozen", "ingest", "beat", "store")
 BACK_WITHIN_S = 40.0
+FROZEN_S = 15.0
 
 Back = Callable[[], bool]
 
@@ -69,6 +74,8 @@ class Killer:
                 self._back[kind] = _again(kept, lambda: len(kept.children()) == CONCURRENCY)
             case "worker-child":
                 return self._kill_child(kind)
+            case "worker-frozen":
+                return self._freeze_child(kind)
             case "ingest":
                 kept = self._plant.kept[kind]
                 self._back[kind] = _again(kept, self._plant.ready)
@@ -81,18 +88,30 @@ class Killer:
         return kept.kill()
 
     def _kill_child(self, kind: str) -> int:
-        """A process of a pool; the worker is to have filled its place."""
-        wait_until(
-            lambda: any(kept.children() for kept in self._plant.workers), within=BACK_WITHIN_S
-        )
-        kept = self._random.choice([kept for kept in self._plant.workers if kept.children()])
-        victim = self._random.choice(kept.children())
-        with suppress(ProcessLookupError):
-            os.kill(victim, signal.SIGKILL)
+        """The worker is to have filled its place."""
+        kept, victim = self._child()
+        _signal(victim, signal.SIGKILL)
         self._back[kind] = lambda: (
             len(kept.children()) == CONCURRENCY and victim not in kept.children()
         )
         return victim
+
+    def _freeze_child(self, kind: str) -> int:
+        _, victim = self._child()
+        _signal(victim, signal.SIGSTOP)
+        thaw = threading.Timer(FROZEN_S, _signal, (victim, signal.SIGCONT))
+        thaw.daemon = True
+        thaw.start()
+        self._back[kind] = lambda: not thaw.is_alive()
+        return victim
+
+    def _child(self) -> tuple[Kept, int]:
+        """A worker and a process of its pool."""
+        wait_until(
+            lambda: any(kept.children() for kept in self._plant.workers), within=BACK_WITHIN_S
+        )
+        kept = self._random.choice([kept for kept in self._plant.workers if kept.children()])
+        return kept, self._random.choice(kept.children())
 
     def _ticks(self, since: int) -> bool:
         with connect(self._plant.store_url) as store:
@@ -107,6 +126,11 @@ def _again(kept: Kept, up: Back) -> Back:
     """Whether a later process than the present one runs and is up."""
     generation = kept.generation
     return lambda: kept.generation > generation and up()
+
+
+def _signal(victim: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(victim, number)
 
 
 def _holds(back: Back) -> bool:

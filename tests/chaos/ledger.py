@@ -1,25 +1,35 @@
-"""What the source knows against what the relay and the destination have. Pure."""
+"""What the source knows against what the relay and a destination have. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Message ids by where they are when all is over.
+    """Message ids of one destination by where they are when all is over.
 
-    `billed` is as the destination lists it; `unaccounted` is what the store's own ledger lacks,
-    `swept` how many partitions nobody would have woken.
+    `billed` is as the destination lists it, `applied` what it took and does not bill. `dead` has
+    the reason of each letter. `once` tells that it would bill again what is sent again.
+    `unaccounted` is what the store's own ledger lacks, `swept` how many partitions nobody would
+    have woken.
     """
 
     confirmed: Set[str]
     billed: Sequence[str]
+    applied: Set[str] = frozenset()
     waiting: Set[str] = frozenset()
     retrying: Set[str] = frozenset()
-    dead: Set[str] = frozenset()
+    unmapped: Set[str] = frozenset()
+    dead: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
     unaccounted: int = 0
     swept: int = 0
+
+    @property
+    def doubtful(self) -> Set[str]:
+        """What nobody can tell of whether it was billed."""
+        return {id_ for id_, reason in self.dead.items() if reason == "unconfirmed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +39,48 @@ class Verdict:
     lost: frozenset[str]
     stuck: frozenset[str]
     billed_twice: frozenset[str]
-    unaccounted: int
-    swept: int
+    contradicted: frozenset[str] = frozenset()
+    unaccounted: int = 0
+    swept: int = 0
 
     @property
     def good(self) -> bool:
-        return not any((self.lost, self.stuck, self.billed_twice, self.unaccounted, self.swept))
-
-    def __str__(self) -> str:
-        more = {"unaccounted": self.unaccounted, "swept": self.swept}
-        return (
-            f"chaos: lost {len(self.lost)}, stuck {len(self.stuck)}, "
-            f"billed twice {len(self.billed_twice)}"
-            + "".join(f", {name} {count}" for name, count in more.items() if count)
-        )
+        return self == Verdict(frozenset(), frozenset(), frozenset())
 
 
 def verdict(books: Books) -> Verdict:
     """Compare the books.
 
-    Lost is what was confirmed and is nowhere, stuck what has not moved on. What was never
+    Lost is what was confirmed and is nowhere, stuck what has not moved on, contradicted what was
+    billed and yet lies where an operator may send it again without a doubt. What was never
     confirmed may be anywhere, but once.
     """
+    billed = Counter(books.billed)
     stuck = books.waiting | books.retrying
+    unbilled = stuck | books.unmapped | (books.dead.keys() - books.doubtful)
     return Verdict(
-        lost=frozenset(books.confirmed - set(books.billed) - stuck - books.dead),
+        lost=frozenset(
+            books.confirmed - billed.keys() - books.applied - unbilled - books.doubtful
+        ),
         stuck=frozenset(stuck),
-        billed_twice=frozenset(id_ for id_, n in Counter(books.billed).items() if n > 1),
+        billed_twice=frozenset(id_ for id_, n in billed.items() if n > 1),
+        contradicted=frozenset(billed.keys() & unbilled if books.once else ()),
         unaccounted=books.unaccounted,
         swept=books.swept,
+    )
+
+
+def summary(verdicts: Iterable[Verdict]) -> str:
+    """The last line of a run."""
+    known = tuple(verdicts)
+    lost, stuck = sum(len(v.lost) for v in known), sum(len(v.stuck) for v in known)
+    more = {
+        "contradicted": sum(len(v.contradicted) for v in known),
+        "unaccounted": sum(abs(v.unaccounted) for v in known),
+        "swept": sum(v.swept for v in known),
+    }
+    return (
+        f"chaos: lost {lost}, stuck {stuck}, "
+        f"billed twice {sum(len(v.billed_twice) for v in known)}"
+        + "".join(f", {name} {count}" for name, count in more.items() if count)
     )

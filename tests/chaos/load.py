@@ -12,13 +12,18 @@ from random import Random
 from typing import Any
 
 SENDERS = 8
-USERS = 500
+USERS_EACH = 60
+SENDER_BITS = 24
+IDENTIFIES = 0.06
+UNMAPPED = 0.02
 BATCH_MAX = 20
 TRIES_MAX = 10
 PAUSE_INITIAL_S = 0.1
 PAUSE_MAX_S = 2.0
 ANSWER_WITHIN_S = 10.0
 BEHIND_MAX_S = 1.0
+
+Event = dict[str, Any]
 
 HEADERS = {
     "Content-Type": "application/json",
@@ -28,10 +33,10 @@ HEADERS = {
 
 @dataclass(slots=True)
 class Sent:
-    """What a source knows: the message ids of every try, by what became of them at last."""
+    """What a source knows: every event by its message id, by what became of it at last."""
 
-    confirmed: set[str] = field(default_factory=set)
-    unconfirmed: set[str] = field(default_factory=set)
+    confirmed: dict[str, Event] = field(default_factory=dict)
+    unconfirmed: dict[str, Event] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
 
     def __or__(self, other: "Sent") -> "Sent":
@@ -48,8 +53,8 @@ class Load:
     def __init__(self, port: int, rate: float, random: Random) -> None:
         self._stopped = threading.Event()
         self._senders = [
-            _Sender(f"{random.getrandbits(32):08x}", port, rate / SENDERS, self._stopped)
-            for _ in range(SENDERS)
+            _Sender(number, Random(random.getrandbits(32)), port, rate / SENDERS, self._stopped)
+            for number in range(1, SENDERS + 1)
         ]
 
     def start(self) -> None:
@@ -68,13 +73,17 @@ class Load:
 
 
 class _Sender(threading.Thread):
-    def __init__(self, name: str, port: int, rate: float, stopped: threading.Event) -> None:
-        super().__init__(name=f"sender-{name}", daemon=True)
+    """It has users of its own and sends one request after the other: theirs come in order."""
+
+    def __init__(
+        self, number: int, random: Random, port: int, rate: float, stopped: threading.Event
+    ) -> None:
+        super().__init__(name=f"sender-{number}", daemon=True)
         self.sent = Sent()
-        self._prefix = name
+        self._number = number
         self._rate = rate
         self._stopped = stopped
-        self._random = Random(name)
+        self._random = random
         self._connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER_WITHIN_S)
         self._made = 0
 
@@ -87,28 +96,33 @@ class _Sender(threading.Thread):
             due = max(due, time.monotonic() - BEHIND_MAX_S) + len(events) / self._rate
         self._connection.close()
 
-    def _events(self) -> list[dict[str, Any]]:
+    def _events(self) -> list[Event]:
         count = 1 if self._random.random() < 0.5 else self._random.randint(2, BATCH_MAX)
         first, self._made = self._made, self._made + count
-        return [_event(f"{self._prefix}-{n}", self._random) for n in range(first, first + count)]
+        return [self._event(made) for made in range(first, first + count)]
 
-    def _deliver(self, events: Sequence[dict[str, Any]]) -> None:
-        ids = [event["messageId"] for event in events]
+    def _event(self, made: int) -> Event:
+        user = f"user-{self._number}-{self._random.randrange(USERS_EACH)}"
+        return _event(self._number << SENDER_BITS | made, user, self._random)
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        sent = {event["messageId"]: event for event in events}
         pause = PAUSE_INITIAL_S
         for _ in range(TRIES_MAX):
             answer = self._answer(events)
             self.sent.answers[answer] += 1
             if answer == "200":
-                self.sent.confirmed.update(ids)
+                self.sent.confirmed |= sent
                 return
             time.sleep(pause)
             pause = min(pause * 2, PAUSE_MAX_S)
-        self.sent.unconfirmed.update(ids)
+        self.sent.unconfirmed |= sent
 
-    def _answer(self, events: Sequence[dict[str, Any]]) -> str:
+    def _answer(self, events: Sequence[Event]) -> str:
         """The status that came, or the name of what happened instead."""
         single = len(events) == 1
-        path, content = ("/v1/track", events[0]) if single else ("/v1/batch", {"batch": events})
+        path = f"/v1/{events[0]['type']}" if single else "/v1/batch"
+        content = events[0] if single else {"batch": events}
         try:
             self._connection.request("POST", path, json.dumps(content), HEADERS)
             response = self._connection.getresponse()
@@ -121,11 +135,17 @@ class _Sender(threading.Thread):
         return str(response.status)
 
 
-def _event(message_id: str, random: Random) -> dict[str, Any]:
-    return {
-        "type": "track",
-        "event": "API Called",
-        "messageId": message_id,
-        "userId": f"user-{random.randrange(USERS)}",
-        "properties": {"calls": random.randint(1, 9)},
-    }
+def _event(number: int, user: str, random: Random) -> Event:
+    """An event that shows at either destination which one it was.
+
+    Kable keeps its message id. Kana keeps what usage adds, which is the number in that id, and the
+    name of a user, which is that of the identify.
+    """
+    known = {"messageId": str(number), "userId": user}
+    chance = random.random()
+    if chance < IDENTIFIES:
+        return {**known, "type": "identify", "traits": {"name": str(number)}}
+    track = {**known, "type": "track", "event": "API Called"}
+    if chance < IDENTIFIES + UNMAPPED:
+        return {**track, "properties": {"calls": 1}}
+    return {**track, "properties": {"featureId": "calls", "delta": number}}

@@ -1,19 +1,23 @@
 """One run: load, kills, drain, and what the books say then."""
 
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+import redis
 
 from app.log import Log
 from app.store import connect
 from tests.chaos import audit
 from tests.chaos.kills import Killer, order
-from tests.chaos.ledger import Verdict, verdict
+from tests.chaos.ledger import Books, Verdict, summary, verdict
 from tests.chaos.load import Load, Sent
 from tests.chaos.plant import Death, Plant, running
+from tests.chaos.shown import PARTNERS
 from tests.chaos.watch import Watch
 from tests.chaos.weather import Weather
 
@@ -25,8 +29,8 @@ QUIET_WITHIN_S = 5.0
 class Asked:
     """What a run is to do.
 
-    The pause before each kill is random, `pause_s` on average; `calm` leaves the destination well.
-    What was killed stays away for `away_s`.
+    The pause before each kill is random, `pause_s` on average; `calm` leaves the destinations
+    well. What was killed stays away for `away_s`.
     """
 
     seed: int
@@ -40,21 +44,35 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a run came to; `drained_s` is None when it never did."""
+class Found:
+    """What a run came to at one destination; `drained_s` is None when it never did."""
 
     verdict: Verdict
-    kills: Counter[str]
-    sent: Sent
-    delivered: int
-    dead: int
+    books: Books
     duplicates: int
     longest_stall_s: float
     drained_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to."""
+
+    found: Mapping[str, Found]
+    kills: Counter[str]
+    sent: Sent
     deaths: Sequence[Death]
     tracebacks: Counter[str]
     leftovers: Sequence[str]
     orphans: int
+
+    @property
+    def summary(self) -> str:
+        return summary(found.verdict for found in self.found.values())
+
+    @property
+    def good(self) -> bool:
+        return all(found.verdict.good for found in self.found.values())
 
 
 def run(asked: Asked, folder: Path, say: Callable[[str], None]) -> Result:
@@ -62,27 +80,41 @@ def run(asked: Asked, folder: Path, say: Callable[[str], None]) -> Result:
     random = Random(asked.seed)
     kills = order(asked.kinds, asked.kills, random)
     with running(folder, asked.workers, asked.away_s) as plant, connect(plant.store_url) as store:
-        log = Log(store, plant.settings.destinations[audit.DESTINATION])
-        with Watch(log) as watch:
+        logs = {name: Log(store, account) for name, account in plant.settings.destinations.items()}
+        with ExitStack() as watching:
+            watches = {name: watching.enter_context(Watch(log)) for name, log in logs.items()}
             sent = _under_load(plant, asked, kills, random, say)
             say("the load has ended; waits for the drain")
-            drained_s = watch.drained(DRAIN_WITHIN_S)
-        billed = audit.usage(plant.sandbox_url)
-        books = audit.books(store, log, sent.confirmed, billed)
+            began = time.monotonic()
+            drained = {name: watches[name].drained(began, DRAIN_WITHIN_S) for name in logs}
         return Result(
-            verdict(books),
+            {
+                name: _found(plant, store, log, name, sent, watches[name], drained[name])
+                for name, log in logs.items()
+            },
             Counter(kills),
             sent,
-            len(books.billed),
-            len(books.dead),
-            billed["duplicates"],
-            watch.longest_stall_s,
-            drained_s,
             plant.deaths,
             _tracebacks(plant),
-            audit.leftovers(store, QUIET_WITHIN_S),
+            audit.leftovers(store, logs, QUIET_WITHIN_S),
             sum(kept.orphans() for kept in plant.kept.values()),
         )
+
+
+def _found(
+    plant: Plant,
+    store: redis.Redis,
+    log: Log,
+    name: str,
+    sent: Sent,
+    watch: Watch,
+    drained_s: float | None,
+) -> Found:
+    events = (*sent.confirmed.values(), *sent.unconfirmed.values())
+    shown = PARTNERS[name](plant.sandbox_url, events)
+    confirmed = audit.accepted(name, sent.confirmed.values())
+    books = audit.books(store, log, name, confirmed, shown)
+    return Found(verdict(books), books, shown.duplicates, watch.longest_stall_s, drained_s)
 
 
 def _under_load(
@@ -90,9 +122,10 @@ def _under_load(
 ) -> Sent:
     load = Load(plant.ingest_port, asked.rate, random)
     load.start()
-    weather = nullcontext() if asked.calm else Weather(plant.sandbox_url, random)
     try:
-        with weather:
+        with ExitStack() as weather:
+            for partner in () if asked.calm else PARTNERS:
+                weather.enter_context(Weather(plant.sandbox_url, partner, random))
             Killer(plant, random).run(kills, lambda: random.uniform(0, 2 * asked.pause_s), say)
     finally:
         sent = load.stop()

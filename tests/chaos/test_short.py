@@ -14,6 +14,6 @@ SEED = 20
 def test_whoever_is_killed_nothing_is_lost_stuck_or_billed_twice(tmp_path: Path) -> None:
     asked = Asked(seed=SEED, kinds=KINDS, kills=1, rate=200, workers=1, pause_s=0.5, calm=False)
     result = run(asked, tmp_path, print)
-    assert str(result.verdict) == "chaos: lost 0, stuck 0, billed twice 0"
+    assert result.summary == "chaos: lost 0, stuck 0, billed twice 0"
     assert result.sent.confirmed
     assert (result.leftovers, result.orphans) == ([], 0)

@@ -35,9 +35,10 @@ class Watch:
         self._ends.set()
         self._thread.join()
 
-    def drained(self, within_s: float) -> float | None:
-        """The seconds until nothing waited nor was to be retried; None if that did not come."""
-        began = time.monotonic()
+    def drained(self, began: float, within_s: float) -> float | None:
+        """The seconds from `began` until nothing waited nor was to be retried; None if that did
+        not come.
+        """
         while time.monotonic() - began < within_s:
             census = self._census()
             if census is not None and census.waiting == census.retrying == 0:

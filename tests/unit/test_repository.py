@@ -3,11 +3,15 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from app.cli import relay
+from app.cli.status import ROWS, SOURCE_ROWS
 from app.keys import DESTINATION_KEYS
+from app.log import Verb
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -84,3 +88,41 @@ def test_every_key_of_the_store_is_documented_and_every_documented_one_exists() 
     table = text("docs/architecture.md").split("## Keys in the store")[1].split("\n## ")[0]
     names = set(re.findall(r"^\| `([^`]+)`", table, re.MULTILINE))
     assert {name for name in names if not name.startswith("relay:")} == set(DESTINATION_KEYS)
+
+
+def explained(title: str) -> set[str]:
+    """The names in the first columns of a section's tables in docs/operations.md."""
+    section = text("docs/operations.md").split(f"## {title}\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_row_of_relay_status_is_explained_and_every_explained_one_is_printed() -> None:
+    printed = {row.removesuffix("_seconds") for row in (*ROWS, *SOURCE_ROWS)}
+    assert explained("What `relay status` prints") == printed
+
+
+def test_every_state_of_a_destination_is_explained() -> None:
+    returned = re.findall(r'return "(\w+)", ', text("app/cli/status.py"))
+    assert explained("States") == set(returned)
+
+
+def test_every_line_of_the_log_is_explained_and_every_explained_one_is_written() -> None:
+    modules = [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/*.py")]
+    call = r'log(?:ger)?\.(?:info|warning|error|exception)\(\s*"([a-z_]+\.[a-z_]+)"'
+    written = {event for path in modules for event in re.findall(call, path.read_text())}
+    documented = {name for name in explained("Log lines") if "." in name}
+    assert documented == written
+
+
+def test_every_verb_of_a_pump_is_explained() -> None:
+    assert set(get_args(Verb)) <= explained("Log lines")
+
+
+def test_every_command_has_its_exit_codes() -> None:
+    commands = {
+        f"relay {command.callback.__name__}"
+        for command in relay.registered_commands
+        if command.callback
+    }
+    assert explained("Exit codes") == commands

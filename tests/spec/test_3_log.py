@@ -11,16 +11,10 @@ from app.append import Admission, AsyncLog
 from app.keys import destination_key
 from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Settlement
 from app.settings import DestinationSettings
+from tests.told import Clock
 
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
 ONE = Admission("m-1", "web", "user-1", b"{}")
-
-
-class Clock:
-    now = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @pytest.fixture

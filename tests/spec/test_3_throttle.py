@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 from app.log import Held, Leased, Log
 from app.settings import DestinationSettings
 from app.throttle import FIRST_HOLD_MS, LONGEST_HOLD_MS, Grant, Throttle
+from tests.told import Clock
 
 BEGINNING = 1_700_000_000_000
 ACCOUNT = DestinationSettings(id="kable", kind="kable", rate=10, burst=5)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = BEGINNING
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @pytest.fixture

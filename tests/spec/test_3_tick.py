@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.throttle import Throttle
 from app.tick import PATIENCE_MAX_MS, PATIENCE_MS, Tick
 from app.wake import PUMP_TASK, Wakes, queue_name
+from tests.told import Clock
 
 ACCOUNT = KableAccount(
     id="kable",
@@ -26,13 +27,6 @@ ACCOUNT = KableAccount(
     kable_client_id="kci_0123",
     base_url="http://127.0.0.1:9",
 )
-
-
-class Clock:
-    now = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @pytest.fixture

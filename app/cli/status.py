@@ -127,6 +127,7 @@ def _show(standings: Sequence[Standing], tallies: Mapping[str, Tally], *, as_jso
         sys.stdout.write("\n")
         return
     show(_table("destination", ROWS, items, {}))
+    sys.stdout.write("\n")
     show(_table("source", SOURCE_ROWS, sources, _by_code(tallies)))
 
 

@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     events: int
     batch: int = 1
     rate: float | None = None
+    kana: bool = False
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ def opened(connections: Connections, sent: Sequence[bytes], rate: float) -> None
 
 def main() -> None:
     plan = msgspec.json.decode(sys.argv[1], type=Plan)
-    sent = list(requests(plan.label, plan.events, plan.batch))
+    sent = list(requests(plan.label, plan.events, plan.batch, kana=plan.kana))
     connections = Connections(plan.port)
     cpu, began = time.process_time(), time.time()
     if plan.rate is None:

@@ -1,5 +1,6 @@
-"""The sandbox's Kable as a measurement sees it: what it has billed, and when that came."""
+"""The sandbox's Kable and Kana as a measurement sees them: what they billed, and when it came."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -9,10 +10,10 @@ from bench.events import index_of
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """How many transactions were billed, and how many came again."""
+    """How many events were billed, and how many came again, where that shows."""
 
     count: int
-    duplicates: int
+    duplicates: int = 0
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -28,6 +29,19 @@ class Record(msgspec.Struct, frozen=True):
     requests: list[Received]
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """Usage at Kana, which tells by what it adds which event it was."""
+
+    delta: int
+    at: datetime
+
+
+class Usages(msgspec.Struct, frozen=True):
+    """What Kana's `_usage` answers."""
+
+    items: list[Recorded]
+
+
 class Transaction(msgspec.Struct, frozen=True, rename="camel"):
     """The part of a usage event that names the event behind it."""
 
@@ -35,12 +49,22 @@ class Transaction(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Partner:
-    """The sandbox at an address."""
+    """A partner of the sandbox at an address."""
 
-    def __init__(self, address: str) -> None:
-        self.address = f"{address}/kable"
+    name = "kable"
+
+    def __init__(self, sandbox: str) -> None:
+        self.address = f"{sandbox}/{self.name}"
         self._session = requests.Session()
         self._session.trust_env = False
+
+    def misbehave(self, how: Mapping[str, object]) -> None:
+        """As `_answers` of the sandbox takes it."""
+        answer = self._session.post(f"{self.address}/_answers", json=how, timeout=10)
+        answer.raise_for_status()
+
+    def behave(self) -> None:
+        self._session.delete(f"{self.address}/_answers", timeout=10).raise_for_status()
 
     def forget(self) -> None:
         self._session.delete(f"{self.address}/_state", timeout=10).raise_for_status()
@@ -66,3 +90,13 @@ class Partner:
         answer = self._session.get(f"{self.address}/{path}", timeout=30)
         answer.raise_for_status()
         return answer.content
+
+
+class KanaPartner(Partner):
+    """The sandbox's Kana."""
+
+    name = "kana"
+
+    def arrivals(self) -> dict[int, float]:
+        usages = msgspec.json.decode(self._read("_usage"), type=Usages)
+        return {usage.delta - 1: usage.at.timestamp() for usage in usages.items}

@@ -64,6 +64,12 @@ class Processes:
         self._running[name] = process
         self._tell_guard(process.pid)
 
+    def end(self, name: str) -> None:
+        """Kill it and what it forked."""
+        process = self._running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def wait_until(self, true: Callable[[], object], what: str, within: float) -> None:
         """Raises FailedError when it does not come true within so many seconds."""
         end = time.monotonic() + within

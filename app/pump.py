@@ -84,7 +84,9 @@ class Pump:
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
         report.partitions = len(leased.partitions)
-        self._intake.begin(leased.partitions)
+        # In another order each time: a pump that is cut short must not always leave the same ones.
+        order = self._random.sample(leased.partitions, len(leased.partitions))
+        self._intake.begin(order)
         self._renew_at = began + RENEW_EVERY_S
         try:
             if self._answers():

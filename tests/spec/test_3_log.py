@@ -9,7 +9,7 @@ import redis.asyncio
 
 from app.append import Admission, AsyncLog
 from app.keys import destination_key
-from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Settlement
+from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Settlement, StaleLease
 from app.settings import DestinationSettings
 from tests.told import Clock
 
@@ -114,3 +114,14 @@ def test_a_full_store_can_be_drained(store: redis.Redis, log: Log) -> None:
         store.config_set("maxmemory", 0)
     assert log.census().delivered == 1
     assert not store.exists(destination_key("kable", "holders"))
+
+
+def test_a_pump_that_was_taken_over_settles_nothing(log: Log, clock: Clock) -> None:
+    log.append([ONE])
+    readings = [Reading(p, "", 1, 1) for p in leased(log, "stale").partitions]
+    [head] = log.heads("stale", readings).heads
+    clock.now += LEASE_MS
+    leased(log, "next")
+    with pytest.raises(StaleLease):
+        log.settle("stale", 1, [Settlement(head, "delivered")])
+    assert (log.census().waiting, log.census().delivered) == (1, 0)

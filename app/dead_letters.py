@@ -3,15 +3,49 @@
 import msgspec
 
 from app.delivery import Delivery
+from app.fingerprint import fingerprint
+from app.segment import Event
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
-    """A buried delivery: why (a reason from a closed set, and what was said), and since when."""
+    """What lists show of a buried delivery; the delivery itself lies beside it.
 
-    delivery: Delivery
+    Its key is `<partition>-<entry>`. Scripts read the first four: `id` is the delivery's, `reason`
+    is from a closed set, `group` names what failed alike, `user` is the key of its order. Moments
+    are in ms since the epoch; `status` is that of the last answer.
+    """
+
+    id: str
     reason: str
+    group: str
+    user: str
     message: str
+    status: int | None
+    source: str
+    event: str
+    accepted_at: int
     buried_at: int
+    attempts: int
+
+
+def letter(tried: Delivery, reason: str, message: str, now: int) -> Letter:
+    """The letter of a delivery that is buried at `now`."""
+    last = tried.attempts[-1] if tried.attempts else None
+    status = last.status if last else None
+    event = Event.decode(tried.event)
+    return Letter(
+        id=tried.id,
+        reason=reason,
+        group=fingerprint(reason, status, message),
+        user=tried.user,
+        message=message,
+        status=status,
+        source=tried.source,
+        event=event.text("event") or event.type,
+        accepted_at=tried.accepted_at,
+        buried_at=now,
+        attempts=len(tried.attempts),
+    )
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -22,5 +56,5 @@ def encode(letter: Letter) -> bytes:
     return _encoder.encode(letter)
 
 
-def decode(payload: bytes) -> Letter:
-    return _decoder.decode(payload)
+def decode(packed: bytes) -> Letter:
+    return _decoder.decode(packed)

@@ -4,12 +4,13 @@ Every move is one Lua script, so that a crash at any instant leaves each deliver
 Moments are in ms since the epoch; without a clock the store's own is used.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import redis
 
+from app import settled
 from app.append import (
     LAYOUT_FIELDS,
     Admission,
@@ -21,6 +22,7 @@ from app.append import (
 from app.clock import Clock
 from app.delivery import Delivery, decode, logged
 from app.keys import destination_key
+from app.ledger import Census, Day, census, days
 from app.scripts import Argument, Scripts
 from app.settings import DestinationSettings
 
@@ -107,44 +109,22 @@ class Settlement:
 
     `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
     user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped.
-    `unmark` leaves it where it is, for nothing was sent. `why` is for the log of the process.
+    `bury` keeps the payload with its `letter`. `unmark` leaves it where it is, for nothing was
+    sent. `why` is for the log of the process.
     """
 
     head: Head
     verb: Verb
     wait_ms: int = 0
     payload: bytes = b""
+    letter: bytes = b""
     why: str = ""
 
     def words(self) -> tuple[Argument, ...]:
         head = self.head
         at = head.partition, head.place, head.entry
-        return *at, self.verb, self.wait_ms, self.payload, head.delivery.user
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """The ledger of a destination, read in one step."""
-
-    accepted: int
-    waiting: int
-    retrying: int
-    dead: int
-    unmapped: int
-    delivered: int
-    skipped: int
-    discarded: int
-    oldest_ms: int | None
-    pumps: int
-    held_until: int | None
-    failures: int
-    why: str
-
-    @property
-    def unaccounted(self) -> int:
-        """Accepted deliveries that are nowhere (or, below 0, that are in two places)."""
-        finished = self.delivered + self.skipped + self.discarded
-        return self.accepted - finished - self.waiting - self.retrying - self.dead - self.unmapped
+        words = *at, self.verb, self.wait_ms, self.payload, head.delivery.user
+        return (*words, self.letter) if self.verb == "bury" else words
 
 
 class Log:
@@ -233,14 +213,14 @@ class Log:
         names = (name for name, _ in cast("list[tuple[bytes, object]]", found))
         return {int(name.removeprefix(prefix.encode())) for name in names}
 
-    def settle(self, token: str, number: int, settlements: Iterable[Settlement]) -> int:
+    def settle(self, token: str, number: int, settlements: Sequence[Settlement]) -> int:
         """Record the verdicts and let go of their deliveries, in one step.
 
         `number` grows with each call of a token; a call that is repeated with its number returns
         the first answer: how many verdicts it acted on. Raises StaleLease.
         """
         words = (word for settlement in settlements for word in settlement.words())
-        answer = self._scripts.run("settle", token, number, *words)
+        answer = self._scripts.run("settle", token, number, _told(settlements), *words)
         if answer == b"stale":
             raise StaleLease
         return cast("int", answer)
@@ -263,24 +243,12 @@ class Log:
         self._store.hincrby(destination_key(self._account.id, "counts"), name, by)
 
     def census(self) -> Census:
-        answer = cast("list[bytes]", self._scripts.run("census", self.layout.partitions))
-        waiting, retrying, dead, unmapped, pumps, held, failures, why, oldest, *words = answer
-        counts = {name.decode(): int(count) for name, count in _pairs(words)}
-        return Census(
-            accepted=counts.get("accepted", 0),
-            waiting=int(waiting),
-            retrying=int(retrying),
-            dead=int(dead),
-            unmapped=int(unmapped),
-            delivered=counts.get("delivered", 0),
-            skipped=counts.get("skipped", 0),
-            discarded=counts.get("discarded", 0),
-            oldest_ms=int(oldest) or None,
-            pumps=int(pumps),
-            held_until=int(held) or None,
-            failures=int(failures),
-            why=why.decode() if int(held) or int(failures) else "",
-        )
+        """Where the deliveries are, in one step."""
+        return census(self._scripts.run("census", self.layout.partitions))
+
+    def days(self, newest: int = 7) -> list[Day]:
+        """The ledger by day of acceptance, the newest first; without days on which none came."""
+        return days(self._store, self._account.id, self._scripts.now(), newest)
 
 
 def _heads(found: Sequence[Any], token: str) -> Iterator[Head]:
@@ -295,6 +263,20 @@ def _heads(found: Sequence[Any], token: str) -> Iterator[Head]:
         yield Head(
             partition, "log", entry.decode(), delivery, entry in marked, behind=entry in behind
         )
+
+
+def _told(settlements: Sequence[Settlement]) -> bytes:
+    """What the ring of the newest settled keeps of these; empty when nothing is finished."""
+    return settled.encode(
+        settled.Finished(
+            one.head.delivery.id,
+            one.verb,
+            one.head.delivery.accepted_at,
+            len(one.head.delivery.attempts) + (one.verb == "delivered"),
+        )
+        for one in settlements
+        if one.verb in ("delivered", "skipped")
+    )
 
 
 def _pairs(words: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
-from app.clock import Clock
+from app.clock import Clock, milliseconds
 from app.keys import destination_key
 
 Argument = str | int | float | bytes
@@ -40,6 +40,10 @@ class Scripts:
         now: Argument = STORE_CLOCK if self._clock is None else self._clock()
         script_keys = [destination_key(self._destination, key) for key in keys(name)]
         return self._registered[name](keys=script_keys, args=[now, *arguments])
+
+    def now(self) -> int:
+        """The moment by the clock that was given, else by this machine's."""
+        return milliseconds() if self._clock is None else self._clock()
 
 
 @cache

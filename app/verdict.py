@@ -8,7 +8,6 @@ from typing import assert_never
 import msgspec
 
 from app import dead_letters, delivery
-from app.dead_letters import Letter
 from app.delivery import Attempt, Delivery
 from app.destination import Answer, Lost, Reply, Request
 from app.hand import Prepared
@@ -77,7 +76,7 @@ def settlements(
                 part = exchange.request.body if alone else prepared.item.body
                 last = _in_full(_attempt(exchange, outcome), exchange, part)
                 tried = _tried(head.delivery, last)
-                settled.append(_buried(head, Letter(tried, reason, message, exchange.ended_at)))
+                settled.append(_buried(head, tried, reason, message, exchange.ended_at))
             case Hold():
                 return verdict
             case _ as never:
@@ -95,7 +94,7 @@ def _never_repeated(outcome: Outcome, reply: Reply) -> Outcome:
 
 def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement:
     """The settlement of a delivery that could not become a request."""
-    return _buried(head, Letter(head.delivery, reason, message, now))
+    return _buried(head, head.delivery, reason, message, now)
 
 
 def _first_at(tried: Delivery, exchange: Exchange) -> int:
@@ -112,13 +111,17 @@ def parked(head: Head) -> Settlement:
     return Settlement(head, "park", payload=delivery.encode(head.delivery))
 
 
-def _buried(head: Head, letter: Letter) -> Settlement:
-    why = f"{letter.reason}: {letter.message}"
-    return Settlement(head, "bury", payload=dead_letters.encode(letter), why=why)
+def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) -> Settlement:
+    letter = dead_letters.letter(tried, reason, message, now)
+    packed, payload = dead_letters.encode(letter), delivery.encode(tried)
+    why = f"{reason}: {message}"
+    return Settlement(head, "bury", payload=payload, letter=packed, why=why)
 
 
 def _tried(earlier: Delivery, attempt: Attempt) -> Delivery:
-    return msgspec.structs.replace(earlier, attempts=(*earlier.attempts, attempt))
+    """The delivery after another attempt; only the last one tells what was sent and came back."""
+    brief = (msgspec.structs.replace(one, request="", response="") for one in earlier.attempts)
+    return msgspec.structs.replace(earlier, attempts=(*brief, attempt))
 
 
 def _attempt(exchange: Exchange, outcome: Outcome) -> Attempt:

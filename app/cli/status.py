@@ -14,7 +14,8 @@ from rich.text import Text
 from app.cli.exits import DONE, FAILED, UNREACHABLE, note
 from app.cli.tables import show
 from app.counters import Tally, tally
-from app.log import Census, Log
+from app.ledger import Census
+from app.log import Log
 from app.presence import alive_since, live_queues
 from app.readiness import Obstacle, connect_once, obstacles, standing_still
 from app.settings import DestinationSettings, Settings

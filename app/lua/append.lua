@@ -2,6 +2,7 @@
 -- Appends deliveries to their partitions, each unless its digest was seen within the window.
 --
 -- KEYS     1 ready  2 counts  3 wake  4 throttle  5 pumps  6 leases  7 seen  8 seen:  9 log:
+--          10 day:
 -- ARGV     1 now  2 window in ms  3 pumps at most, then for each delivery
 --          partition, bucket bits (32), digest (signed 64 bits), id, source, user, event
 -- Returns  {1 when a wake is to be sent, then the index (from 0) of each duplicate}
@@ -43,11 +44,11 @@ local function fresh(bits, digest)
   return true
 end
 
-local answer, appended, touched = { 0 }, 0, {}
+local answer, appended, touched, entry = { 0 }, 0, {}, nil
 for i = 4, #ARGV, 7 do
   if fresh(tonumber(ARGV[i + 1]), ARGV[i + 2]) then
     local partition = ARGV[i]
-    redis.call('XADD', log .. partition, '*',
+    entry = redis.call('XADD', log .. partition, '*',
       'i', ARGV[i + 3], 's', ARGV[i + 4], 'u', ARGV[i + 5], 'e', ARGV[i + 6])
     appended = appended + 1
     touched[partition] = true
@@ -58,6 +59,7 @@ end
 if appended == 0 then return answer end
 
 redis.call('HINCRBY', KEYS[2], 'accepted', appended)
+count_day(KEYS[10], day_of(entry), 'accepted', appended)
 redis.call('HINCRBY', seen, 'count', appended)
 local unattended = false
 for partition in pairs(touched) do

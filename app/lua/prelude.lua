@@ -60,3 +60,84 @@ local function wanted(ready, leases, pumps, throttle, now, pumps_max)
   end
   return false
 end
+
+-- The day (UTC, counted from the epoch) on which the delivery of an entry was accepted.
+local function day_of(entry)
+  return string.format('%.0f', math.floor(tonumber(entry:match('^%d+')) / 86400000))
+end
+
+-- Adds to a count of a day. Days are kept for 400.
+local function count_day(days, day, name, by)
+  if by == 0 then return end
+  redis.call('HINCRBY', days .. day, name, by)
+  redis.call('EXPIRE', days .. day, 400 * 86400, 'NX')
+end
+
+-- A user's deliveries stand together in `order`, each user's by their entries. The length before
+-- the name keeps one user's range out of another's.
+local function range_of(user)
+  return #user .. ':' .. user .. ':'
+end
+
+-- Puts a delivery behind its user's earlier one, which waits to be tried again.
+local function queue_up(order, behind, partition, entry, payload, user)
+  local ms, sequence = entry:match('(%d+)-(%d+)')
+  local place = string.format('%015.0f-%020.0f', tonumber(ms), tonumber(sequence))
+  redis.call('HSET', behind .. partition, entry, payload)
+  redis.call('ZADD', order .. partition, 0, range_of(user) .. place)
+end
+
+-- Where dead letters lie. The letter itself is an array that begins with its delivery's id, its
+-- reason, its group and its user, as dead_letters.py packs it.
+local function graves(letters, deliveries, at, ids, groups, latest, group, reasons)
+  return {
+    letters = letters, deliveries = deliveries, at = at, ids = ids,
+    groups = groups, latest = latest, group = group, reasons = reasons,
+  }
+end
+
+-- A fault whose messages all differ must not make a group of each.
+local GROUPS_MAX = 1000
+
+local function bury(dead, letter, packed, delivery, now)
+  local what = cmsgpack.unpack(packed)
+  local id, reason, group = what[1], what[2], what[3]
+  local top = redis.call('ZRANGE', dead.at, -1, -1, 'WITHSCORES')[2]
+  local moment = string.format('%.0f', math.max(now * 1000, tonumber(top or 0) + 1))
+  if redis.call('HEXISTS', dead.groups, group) == 0 then
+    if redis.call('HLEN', dead.groups) >= GROUPS_MAX then group = 'other-' .. reason end
+    redis.call('HSETNX', dead.groups, group, packed)
+  end
+  redis.call('HSET', dead.letters, letter, packed)
+  redis.call('HSET', dead.deliveries, letter, delivery)
+  redis.call('ZADD', dead.at, moment, letter)
+  redis.call('ZADD', dead.ids, 0, id .. '\0' .. letter)
+  redis.call('ZADD', dead.group .. group, moment, letter)
+  redis.call('ZADD', dead.latest, moment, group)
+  redis.call('HINCRBY', dead.reasons, reason, 1)
+end
+
+-- Takes a letter out of all that names it; answers its user and its delivery, nil without it.
+local function dig_up(dead, letter)
+  local packed = redis.call('HGET', dead.letters, letter)
+  if not packed then return nil end
+  local what = cmsgpack.unpack(packed)
+  local id, reason, group, user = what[1], what[2], what[3], what[4]
+  local delivery = redis.call('HGET', dead.deliveries, letter)
+  redis.call('HDEL', dead.letters, letter)
+  redis.call('HDEL', dead.deliveries, letter)
+  redis.call('ZREM', dead.at, letter)
+  redis.call('ZREM', dead.ids, id .. '\0' .. letter)
+  if redis.call('ZREM', dead.group .. group, letter) == 0 then
+    group = 'other-' .. reason
+    redis.call('ZREM', dead.group .. group, letter)
+  end
+  if redis.call('EXISTS', dead.group .. group) == 0 then
+    redis.call('HDEL', dead.groups, group)
+    redis.call('ZREM', dead.latest, group)
+  end
+  if redis.call('HINCRBY', dead.reasons, reason, -1) <= 0 then
+    redis.call('HDEL', dead.reasons, reason)
+  end
+  return user, delivery
+end

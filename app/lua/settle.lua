@@ -1,10 +1,14 @@
 #!lua flags=allow-oom
 -- Records verdicts and lets go of their deliveries.
 --
--- KEYS     1 holders  2 ready  3 counts  4 log:  5 due:  6 late:  7 dead  8 dead:at  9 answers
---          10 unmapped  11 unmapped:at  12 sending:  13 blocked:  14 order:  15 behind:
--- ARGV     1 now  2 token  3 sequence number, then for each delivery
---          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user; the verbs are
+-- KEYS     1 holders  2 ready  3 counts  4 log:  5 due:  6 late:  7 answers  8 sending:  9 blocked:
+--          10 order:  11 behind:  12 unmapped  13 unmapped:at  14 dead  15 dead:deliveries
+--          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
+--          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled
+-- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
+--          ('' for nothing), then for each delivery
+--          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user, and with
+--          'bury' the letter; the verbs are
 --          'delivered', 'skipped'
 --          'retry'   try it again after the wait
 --          'block'   the same, and its user's later deliveries wait for it
@@ -16,13 +20,25 @@
 --
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
+local SETTLED_MAX = 500
+
 local now, token, number = clock(ARGV[1]), ARGV[2], ARGV[3]
 local log, due, late = KEYS[4], KEYS[5], KEYS[6]
-local sending, blocked, order, behind = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-for i = 4, #ARGV, 7 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) ~= token then return 'stale' end
+local sending, blocked, order, behind = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local dead = graves(KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21])
+local days, replaying, replays = KEYS[22], KEYS[23], KEYS[24]
+local replayed = redis.call('EXISTS', replaying) == 1
+
+local function following(i)
+  return ARGV[i + 3] == 'bury' and i + 8 or i + 7
 end
-local former = redis.call('HGET', KEYS[9], token)
+
+local i = 5
+while i <= #ARGV do
+  if redis.call('HGET', KEYS[1], ARGV[i]) ~= token then return 'stale' end
+  i = following(i)
+end
+local former = redis.call('HGET', KEYS[7], token)
 if former then
   local last, answer = former:match('(%d+) (%d+)')
   if last == number then return tonumber(answer) end
@@ -35,17 +51,20 @@ local function remove(partition, place, entry)
   return redis.call('HDEL', late .. partition, entry) == 1
 end
 
--- A user's deliveries stand together in `order`, each user's by their entries. The length before
--- the name keeps one user's range out of another's.
-local function range_of(user)
-  return #user .. ':' .. user .. ':'
+local function wait_for_retry(partition, entry, wait, payload)
+  redis.call('HSET', late .. partition, entry, payload)
+  redis.call('ZADD', due .. partition, now + tonumber(wait), entry)
 end
 
-local function queue_up(partition, entry, payload, user)
-  local ms, sequence = entry:match('(%d+)-(%d+)')
-  local place = string.format('%015.0f-%020.0f', tonumber(ms), tonumber(sequence))
-  redis.call('HSET', behind .. partition, entry, payload)
-  redis.call('ZADD', order .. partition, 0, range_of(user) .. place)
+-- Its user may wait for another one already, when an operator replayed this one meanwhile.
+local function block(partition, entry, wait, payload, user)
+  local first = redis.call('HGET', blocked .. partition, user)
+  if first and first ~= entry then
+    queue_up(order, behind, partition, entry, payload, user)
+    return
+  end
+  wait_for_retry(partition, entry, wait, payload)
+  redis.call('HSET', blocked .. partition, user, entry)
 end
 
 -- The first that waited behind a finished delivery takes its place, and is due at once.
@@ -58,53 +77,79 @@ local function move_up(partition, entry, user)
     return
   end
   local ms, sequence = first:sub(#range + 1):match('(%d+)-(%d+)')
-  local following = string.format('%.0f-%.0f', tonumber(ms), tonumber(sequence))
-  local payload = redis.call('HGET', behind .. partition, following)
+  local next_entry = string.format('%.0f-%.0f', tonumber(ms), tonumber(sequence))
+  local payload = redis.call('HGET', behind .. partition, next_entry)
   redis.call('ZREM', order .. partition, first)
-  redis.call('HDEL', behind .. partition, following)
-  redis.call('HSET', late .. partition, following, payload)
-  redis.call('ZADD', due .. partition, now, following)
-  redis.call('HSET', blocked .. partition, user, following)
+  redis.call('HDEL', behind .. partition, next_entry)
+  redis.call('HSET', late .. partition, next_entry, payload)
+  redis.call('ZADD', due .. partition, now, next_entry)
+  redis.call('HSET', blocked .. partition, user, next_entry)
 end
 
-local function keep(hash, moments, partition, entry, payload)
-  local letter = partition .. '-' .. entry
-  redis.call('HSET', hash, letter, payload)
-  redis.call('ZADD', moments, now, letter)
+local function count_replay(letter, verb)
+  local replay = redis.call('HGET', replaying, letter)
+  if not replay then return end
+  redis.call('HDEL', replaying, letter)
+  redis.call('HINCRBY', replays .. replay, verb, 1)
 end
 
-local tally = {}
-local function record(partition, entry, verb, wait, payload, user)
+local function record(partition, entry, verb, i)
+  local wait, payload, user = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   if verb == 'behind' then
-    queue_up(partition, entry, payload, user)
-  elseif verb == 'retry' or verb == 'block' then
-    redis.call('HSET', late .. partition, entry, payload)
-    redis.call('ZADD', due .. partition, now + tonumber(wait), entry)
-    if verb == 'block' then redis.call('HSET', blocked .. partition, user, entry) end
+    queue_up(order, behind, partition, entry, payload, user)
+  elseif verb == 'retry' then
+    wait_for_retry(partition, entry, wait, payload)
+  elseif verb == 'block' then
+    block(partition, entry, wait, payload, user)
   else
+    local letter = partition .. '-' .. entry
     if verb == 'bury' then
-      keep(KEYS[7], KEYS[8], partition, entry, payload)
+      bury(dead, letter, ARGV[i + 7], payload, now)
     elseif verb == 'park' then
-      keep(KEYS[10], KEYS[11], partition, entry, payload)
-    else
-      tally[verb] = (tally[verb] or 0) + 1
+      redis.call('HSET', KEYS[12], letter, payload)
+      redis.call('ZADD', KEYS[13], now, letter)
     end
+    if replayed then count_replay(letter, verb) end
     move_up(partition, entry, user)
   end
 end
 
+-- What a verb adds to the ledger of the day, and the two that are finished to the whole as well.
+local STANDS = { retry = 'retrying', block = 'retrying', behind = 'retrying', bury = 'dead', park = 'unmapped',
+  delivered = 'delivered', skipped = 'skipped' }
+local tally = {}
+local function count(entry, place, verb)
+  local day = day_of(entry)
+  local counts = tally[day] or { retrying = 0, dead = 0, unmapped = 0, delivered = 0, skipped = 0 }
+  if place == 'late' then counts.retrying = counts.retrying - 1 end
+  counts[STANDS[verb]] = counts[STANDS[verb]] + 1
+  tally[day] = counts
+end
+
 local acted, touched = 0, {}
-for i = 4, #ARGV, 7 do
+i = 5
+while i <= #ARGV do
   local partition, place, entry, verb = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if verb == 'unmark' then
     acted = acted + redis.call('HDEL', sending .. partition, entry)
   elseif remove(partition, place, entry) then
     acted = acted + 1
     touched[partition] = true
-    record(partition, entry, verb, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
+    record(partition, entry, verb, i)
+    count(entry, place, verb)
+  end
+  i = following(i)
+end
+for day, counts in pairs(tally) do
+  for name, by in pairs(counts) do count_day(days, day, name, by) end
+  for _, name in ipairs({ 'delivered', 'skipped' }) do
+    if counts[name] > 0 then redis.call('HINCRBY', KEYS[3], name, counts[name]) end
   end
 end
-for verb, count in pairs(tally) do redis.call('HINCRBY', KEYS[3], verb, count) end
 for partition in pairs(touched) do refresh(KEYS[2], log, due, partition, now, false) end
-redis.call('HSET', KEYS[9], token, number .. ' ' .. acted)
+if ARGV[4] ~= '' then
+  redis.call('LPUSH', KEYS[25], ARGV[4])
+  redis.call('LTRIM', KEYS[25], 0, SETTLED_MAX - 1)
+end
+redis.call('HSET', KEYS[7], token, number .. ' ' .. acted)
 return acted

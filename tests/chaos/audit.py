@@ -102,4 +102,4 @@ def _deliveries(store: redis.Redis, key: str) -> Iterator[str]:
 def _dead(store: redis.Redis, name: str) -> Iterator[tuple[str, str]]:
     payloads = cast("list[bytes]", store.hvals(destination_key(name, "dead")))
     for letter in map(dead_letters.decode, payloads):
-        yield letter.delivery.id, letter.reason
+        yield letter.id, letter.reason

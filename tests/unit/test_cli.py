@@ -25,7 +25,7 @@ from app.destination import Answer, Lost, NotSent, Reply
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
 from app.dev import called, taken
-from app.log import Census
+from app.ledger import Census
 from app.outcome import Delivered, Unavailable
 from app.presence import announce, announce_tick, live_queues, ticking
 from app.readiness import Obstacle
@@ -41,6 +41,7 @@ CENSUS = Census(
     waiting=3,
     retrying=1,
     dead=1,
+    unconfirmed=0,
     unmapped=0,
     delivered=4,
     skipped=0,

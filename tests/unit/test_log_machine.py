@@ -1,6 +1,7 @@
 """The log as a state machine: whatever happens, in whatever order, every accepted delivery is in
 one place, nothing that is due is forgotten, and in the end everything moves."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -18,9 +19,12 @@ from hypothesis.stateful import (
 
 from app import dead_letters, delivery
 from app.append import Admission
+from app.clock import milliseconds
 from app.keys import destination_key
+from app.ledger import days
 from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
 from app.settings import DestinationSettings
+from app.verdict import buried_unsent
 
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
 TOKENS = ("pump-1", "pump-2", "pump-3")
@@ -28,6 +32,7 @@ VERBS = st.sampled_from(
     ["delivered", "skipped", "retry", "block", "bury", "park", "unmark", "hold"]
 )
 BEGINNING = 1_700_000_000_000
+LEDGER = ("accepted", "waiting", "retrying", "dead", "unmapped", "delivered", "skipped")
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -162,6 +167,7 @@ class LogMachine(RuleBasedStateMachine):
         assert set(places) | self.finished == self.accepted
         assert not set(places) & self.finished
         assert self.log.census().unaccounted == 0
+        self._the_days_add_up()
 
     @invariant()
     def nothing_waits_that_no_index_names(self) -> None:
@@ -208,13 +214,18 @@ class LogMachine(RuleBasedStateMachine):
             case "retry" | "block":
                 return Settlement(head, verb, wait, delivery.encode(head.delivery))
             case "bury":
-                letter = dead_letters.Letter(head.delivery, "rejected", "why", self.now)
-                return Settlement(head, "bury", payload=dead_letters.encode(letter))
+                return buried_unsent(head, "rejected", "why", self.now)
             case "behind" | "park":
                 return Settlement(head, verb, payload=delivery.encode(head.delivery))
             case "delivered" | "skipped" | "unmark":
                 return Settlement(head, verb)
         raise AssertionError(verb)
+
+    def _the_days_add_up(self) -> None:
+        """Entries carry the store's own time, so the days are those of today."""
+        census, newest = self.log.census(), days(self.store, ACCOUNT.id, milliseconds(), 2)
+        for name in LEDGER:
+            assert sum(getattr(day, name) for day in newest) == getattr(census, name), name
 
     def _places(self) -> set[str]:
         return set(self._placed())
@@ -253,9 +264,26 @@ class LogMachine(RuleBasedStateMachine):
         yield from (delivery.decode(payload).id for payload in parked)
 
     def _dead(self) -> Iterator[str]:
+        """What is dead; all that names it names the same."""
         letters = self.store.hgetall(destination_key("kable", "dead"))
+        deliveries = self.store.hgetall(destination_key("kable", "dead:deliveries"))
+        assert set(deliveries) == set(letters)
         assert set(self.store.zrange(destination_key("kable", "dead:at"), 0, -1)) == set(letters)
-        yield from (dead_letters.decode(letter).delivery.id for letter in letters.values())
+        packed = {key: dead_letters.decode(letter) for key, letter in letters.items()}
+        ids = {letter.id.encode() + b"\0" + key for key, letter in packed.items()}
+        assert set(self.store.zrange(destination_key("kable", "dead:ids"), 0, -1)) == ids
+        groups = {letter.group.encode() for letter in packed.values()}
+        assert set(self.store.hkeys(destination_key("kable", "dead:groups"))) == groups
+        for group in groups:
+            members = self.store.zrange(
+                destination_key("kable", "dead:group:") + group.decode(), 0, -1
+            )
+            assert {k for k in letters if packed[k].group.encode() == group} == set(members)
+        reasons = self.store.hgetall(destination_key("kable", "dead:reasons"))
+        assert {k.decode(): int(n) for k, n in reasons.items()} == Counter(
+            letter.reason for letter in packed.values()
+        )
+        yield from (delivery.decode(one).id for one in deliveries.values())
 
 
 def _place(head: Head) -> tuple[int, list[int]]:

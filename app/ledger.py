@@ -1,0 +1,103 @@
+"""The ledger of a destination: where its accepted deliveries are, in all and by day."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import cast
+
+import redis
+
+from app.keys import destination_key
+
+EPOCH = date(1970, 1, 1)
+DAYS_KEPT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The whole ledger, read in one step; `dead` includes the `unconfirmed`."""
+
+    accepted: int
+    waiting: int
+    retrying: int
+    dead: int
+    unconfirmed: int
+    unmapped: int
+    delivered: int
+    skipped: int
+    discarded: int
+    oldest_ms: int | None
+    pumps: int
+    held_until: int | None
+    failures: int
+    why: str
+
+    @property
+    def unaccounted(self) -> int:
+        """Accepted deliveries that are nowhere (or, below 0, that are in two places)."""
+        finished = self.delivered + self.skipped + self.discarded
+        return self.accepted - finished - self.waiting - self.retrying - self.dead - self.unmapped
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What became until now of the deliveries that were accepted on a day (UTC).
+
+    The log does not count by day: `waiting` is what is in none of the other places.
+    """
+
+    day: date
+    accepted: int
+    retrying: int
+    dead: int
+    unmapped: int
+    delivered: int
+    skipped: int
+    discarded: int
+
+    @property
+    def waiting(self) -> int:
+        elsewhere = self.retrying + self.dead + self.unmapped
+        return self.accepted - elsewhere - self.delivered - self.skipped - self.discarded
+
+
+def census(answer: Sequence[bytes]) -> Census:
+    """The census that census.lua answers."""
+    waiting, retrying, dead, unmapped, unconfirmed, *rest = answer
+    pumps, held, failures, why, oldest, *words = rest
+    pairs = zip(words[::2], words[1::2], strict=True)
+    counts = {name.decode(): int(count) for name, count in pairs}
+    return Census(
+        accepted=counts.get("accepted", 0),
+        waiting=int(waiting),
+        retrying=int(retrying),
+        dead=int(dead),
+        unconfirmed=int(unconfirmed),
+        unmapped=int(unmapped),
+        delivered=counts.get("delivered", 0),
+        skipped=counts.get("skipped", 0),
+        discarded=counts.get("discarded", 0),
+        oldest_ms=int(oldest) or None,
+        pumps=int(pumps),
+        held_until=int(held) or None,
+        failures=int(failures),
+        why=why.decode() if int(held) or int(failures) else "",
+    )
+
+
+def days(store: redis.Redis, destination: str, now: int, newest: int) -> list[Day]:
+    """The newest days until `now` (ms since the epoch) on which something was accepted."""
+    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    asked = [today - timedelta(back) for back in range(min(newest, DAYS_KEPT))]
+    pipe = store.pipeline(transaction=False)
+    for day in asked:
+        pipe.hgetall(destination_key(destination, "day:") + str((day - EPOCH).days))
+    found = cast("list[dict[bytes, bytes]]", pipe.execute())
+    return list(_days(zip(asked, found, strict=True)))
+
+
+def _days(found: Iterator[tuple[date, dict[bytes, bytes]]]) -> Iterator[Day]:
+    names = [name for name in Day.__dataclass_fields__ if name != "day"]
+    for day, counts in found:
+        if counts:
+            yield Day(day, **{name: int(counts.get(name.encode(), 0)) for name in names})

@@ -6,7 +6,7 @@ time and retries belong to the frame.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from app.outcome import Outcome
@@ -108,6 +108,77 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time: from midnight to midnight (UTC), without the last moment.
+
+    `customer` names one in the destination's own words; without it all of them are meant.
+    """
+
+    since: datetime
+    until: datetime
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a user used of a feature, as the destination itself counts it."""
+
+    user: str
+    feature: str
+    delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a destination counts from one moment up to another (UTC)."""
+
+    start: datetime
+    end: datetime
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The destination's own count, by period; the oldest period comes first."""
+
+    periods: tuple[Period, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountFailed:
+    """No count was had; `why` says what to look at, `away` that nothing answered."""
+
+    why: str
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CountsByDay(Generic[AccountT]):
+    """How to ask a destination that can say how many events it counts on each day.
+
+    ask   (span, account) -> the request, or why the account's settings do not allow it
+    told  (reply) -> the count by day
+    """
+
+    ask: Callable[[Span, AccountT], Request | CountFailed]
+    told: Callable[[Reply], Counted | CountFailed]
+
+
+@dataclass(frozen=True, slots=True)
+class CountsByFeature(Generic[AccountT]):
+    """How to ask a destination that can say what one user used of one feature.
+
+    ask   (user, feature, account) -> the request
+    told  (reply) -> the count by the destination's own periods
+    used  (event, account) -> the usage that the event stands for, if it stands for any; pure
+    """
+
+    ask: Callable[[str, str, AccountT], Request]
+    told: Callable[[Reply], Counted | CountFailed]
+    used: Callable[[Event, AccountT], Usage | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Destination(Generic[AccountT]):
     """A kind of destination.
 
@@ -127,6 +198,7 @@ class Destination(Generic[AccountT]):
     ordered    whether a user's later events wait for an earlier one that is tried again
     repeatable whether all its items are; else its account has `accept_everysec`, for a store that
                forgets the mark of a call lets it go out once more
+    counts     how to ask what it counted itself, where it can say; the question records nothing
     """
 
     kind: str
@@ -142,6 +214,7 @@ class Destination(Generic[AccountT]):
     batch: Batch = Batch()
     ordered: bool = False
     repeatable: bool = True
+    counts: CountsByDay[AccountT] | CountsByFeature[AccountT] | None = None
 
     def __post_init__(self) -> None:
         if self.ordered and self.batch.items_max > 1:

@@ -4,48 +4,24 @@ Kable's OpenAPI and SDKs say how it answers. Where they are silent the sandbox i
 mistake shows here first.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
-from itertools import islice
-from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import Raw
 from starlette.requests import Request as Command
 from starlette.responses import Response
 from starlette.routing import Route
 
 from app.sandbox.command import UNREADABLE, command, json_response, limit_of
 from app.sandbox.exchange import KEPT_BYTES, Answer, Request
+from app.sandbox.kable_usage import EVENT, Billable, Event, Question, Usage, counted
 
 # Kable publishes no limit; its own Node and Python clients never send more in one array.
 MAX_EVENTS = 500
-PAGE_EVENTS = 50
 KEY_PREFIXES = ("sk_test", "sk_live")
 MESSAGES = {500: "Something went wrong"}
-
-
-class Event(msgspec.Struct, frozen=True, rename="camel"):
-    """A usage event. Further fields are billed as they are: Kable's SDKs send some."""
-
-    client_id: Annotated[str, Meta(min_length=1)]
-    # Kable's Python SDK sends no zone; the sandbox insists on one, as RFC 3339 does.
-    timestamp: Annotated[datetime, Meta(tz=True)]
-    transaction_id: str | UnsetType = UNSET
-    data: dict[str, Raw] | UnsetType = UNSET
-
-
-EVENT = msgspec.json.Decoder(Event)
 EVENTS = msgspec.json.Decoder(list[Raw])
-
-
-class Billable(msgspec.Struct, frozen=True):
-    """An event that was understood, and the JSON that it came as."""
-
-    event: Event
-    raw: Raw
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,38 +31,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refuse_client_ids: frozenset[str] = frozenset()
 
 
-class Usage:
-    """What was billed, in the order in which it came. Nothing bounds it but `_state`."""
-
-    def __init__(self) -> None:
-        self._billed: dict[str | int, Raw] = {}
-        self._newest: deque[tuple[datetime, Billable]] = deque(maxlen=PAGE_EVENTS)
-        self.duplicates = 0
-
-    @property
-    def count(self) -> int:
-        return len(self._billed)
-
-    def bill(self, at: datetime, billable: Billable) -> None:
-        transaction_id = billable.event.transaction_id
-        # Without an id nothing can be a duplicate: such events count up instead.
-        key = self.count if transaction_id is UNSET else transaction_id
-        if key in self._billed:
-            self.duplicates += 1
-            return
-        self._billed[key] = billable.raw
-        self._newest.appendleft((at, billable))
-
-    def items(self, limit: int | None) -> list[Raw]:
-        """The newest so many (None: all), oldest first."""
-        return list(islice(reversed(self._billed.values()), limit))[::-1]
-
-    def newest(self) -> list[dict[str, object]]:
-        return [row(at, billable) for at, billable in self._newest]
-
-
 class Kable:
-    """Kable's contract: `events/create` and `authenticate`."""
+    """Kable's contract: `events/create`, `usage/get` and `authenticate`."""
 
     name = "kable"
     paths: tuple[str, ...] = ("/api",)
@@ -101,10 +47,12 @@ class Kable:
         match request.method, request.path:
             case "POST", "/kable/api/v1/events/create":
                 return self._create(request)
+            case "POST", "/kable/api/v1/usage/get":
+                return self._count(request)
             case "POST", "/kable/api/v1/authenticate":
                 return self._authenticate(request)
             case method, path:
-                expected = "expected POST to /api/v1/events/create or /api/v1/authenticate"
+                expected = "expected POST to /api/v1/events/create, usage/get or authenticate"
                 return refusal(HTTPStatus.NOT_FOUND, f"{expected}, got {method} {path}")
 
     def failure(self, status: int) -> Answer:
@@ -132,6 +80,16 @@ class Kable:
         for event in events:
             self._usage.bill(request.at, event)
         return Answer(HTTPStatus.OK)
+
+    def _count(self, request: Request) -> Answer:
+        if not authorised(request.headers.get("kable-client-secret"), request, self._settings):
+            return refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+        try:
+            question = msgspec.json.decode(request.body, type=Question)
+            answer = counted(question, self._usage.events())
+        except (*UNREADABLE, ValueError) as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        return Answer(HTTPStatus.CREATED, msgspec.json.encode(answer))
 
     def _authenticate(self, request: Request) -> Answer:
         if not authorised(offered_secret(request.headers), request, self._settings):
@@ -215,18 +173,6 @@ def split(body: bytes) -> list[Raw]:
     if body.lstrip().startswith(b"["):
         return EVENTS.decode(body)
     return [msgspec.json.decode(body, type=Raw)]
-
-
-def row(at: datetime, billable: Billable) -> dict[str, object]:
-    """An event for the page; `data` as text, since a browser would round its numbers."""
-    shown = msgspec.json.decode(billable.raw, type=dict[str, Raw])
-    return {
-        "received": at,
-        "clientId": billable.event.client_id,
-        "timestamp": shown["timestamp"],
-        "transactionId": shown.get("transactionId"),
-        "data": bytes(shown["data"]).decode() if "data" in shown else None,
-    }
 
 
 def refusal(status: int, message: str) -> Answer:

@@ -28,6 +28,7 @@ SAMPLES = {
             "kind": "kable",
             "api_key": SECRET,
             "kable_client_id": "kci_1",
+            "reconcile_dimension": "units",
         },
         event=(
             b'{"type":"track","event":"Call","userId":"u1","messageId":"%s",'

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -11,7 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Request, Skip
+from app.destination import (
+    Answer,
+    Counted,
+    CountFailed,
+    CountsByDay,
+    CountsByFeature,
+    Item,
+    Lost,
+    NotSent,
+    Reject,
+    Reply,
+    Request,
+    Skip,
+    Span,
+    Usage,
+)
 from app.destinations import ACCOUNTS, KINDS
 from app.log import LEASE_MS
 from app.outcome import Delivered, Hold, Outcome, Retryable, Unavailable, decide
@@ -49,6 +64,7 @@ REPLIES = (
     | st.builds(NotSent, st.text())
     | st.builds(Lost, st.text())
 )
+SPAN = Span(datetime(2022, 1, 9, tzinfo=UTC), datetime(2022, 1, 11, tzinfo=UTC))
 TYPES = {"track", "identify", "page", "screen", "group", "alias"}
 
 
@@ -60,6 +76,19 @@ def item_of(subject: Subject, event: bytes | None = None) -> Item:
 
 def asked(subject: Subject) -> Request:
     return subject.kind.compose([item_of(subject)], subject.account)
+
+
+def question(subject: Subject) -> Request | None:
+    """How it is asked what it counted; None when it cannot say."""
+    match subject.kind.counts:
+        case CountsByDay() as counts:
+            request = counts.ask(SPAN, subject.account)
+        case CountsByFeature() as counts:
+            request = counts.ask("u1", "calls", subject.account)
+        case None:
+            return None
+    assert isinstance(request, Request)
+    return request
 
 
 def secrets_of(account: DestinationSettings) -> list[str]:
@@ -215,3 +244,54 @@ def test_the_probe_records_nothing(subject: Subject) -> None:
 def test_the_address_can_be_overridden(subject: Subject) -> None:
     account = account_of(subject.kind.account, subject.sample, base_url="http://127.0.0.1:1/x")
     assert subject.kind.base_url(account) == "http://127.0.0.1:1/x"
+
+
+def test_the_question_for_its_count_records_nothing_and_has_no_secret(subject: Subject) -> None:
+    request, composed = question(subject), asked(subject)
+    if request is not None:
+        assert request.path.startswith("/")
+        assert json.loads(request.body)
+        assert (request.path, request.body) != (composed.path, composed.body)
+        assert b"mutation" not in request.body
+        assert not [secret for secret in secrets_of(subject.account) if secret in repr(request)]
+
+
+@settings(deadline=None)
+@given(reply=REPLIES)
+def test_every_answer_about_its_count_is_a_count_or_says_why_not(
+    subject: Subject, reply: Reply
+) -> None:
+    if subject.kind.counts is not None:
+        told = subject.kind.counts.told(reply)
+        assert isinstance(told, Counted | CountFailed)
+        assert isinstance(reply, Answer) or told == CountFailed(reply.error, away=True)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"\xff", b'{"data":{}}'])
+def test_an_answer_without_a_count_is_not_taken_for_one(subject: Subject, body: bytes) -> None:
+    if subject.kind.counts is not None:
+        for status in range(100, 600):
+            told = subject.kind.counts.told(Answer(status, body=body))
+            assert isinstance(told, CountFailed)
+            assert str(status) in told.why
+
+
+def test_the_usage_of_an_event_is_that_of_its_item(subject: Subject) -> None:
+    if isinstance(subject.kind.counts, CountsByFeature):
+        usage = subject.kind.counts.used(Event.decode(subject.sample.event), subject.account)
+        assert isinstance(usage, Usage)
+        body = item_of(subject).body
+        assert all(json.dumps(value).encode() in body for value in (usage.user, usage.feature))
+        assert str(usage.delta).encode() in body
+
+
+@settings(deadline=None)
+@given(fields=FIELDS)
+def test_any_event_stands_for_a_usage_or_for_none(
+    subject: Subject, fields: dict[str, Any]
+) -> None:
+    if isinstance(subject.kind.counts, CountsByFeature):
+        written = Event.decode(json.dumps(json.loads(subject.sample.event) | fields).encode())
+        usage = subject.kind.counts.used(written, subject.account)
+        item = subject.kind.transform(written, subject.account)
+        assert usage is None or (isinstance(item, Item) and not item.repeatable)

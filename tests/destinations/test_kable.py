@@ -1,13 +1,27 @@
-"""What app/destinations/kable.py does with an event, an account and an answer."""
+"""What app/destinations/kable does with an event, an account and an answer."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from app.destination import Answer, Item, Lost, NotSent, Reject, Reply, Request
+from app.destination import (
+    Answer,
+    Counted,
+    CountFailed,
+    CountsByDay,
+    Item,
+    Lost,
+    NotSent,
+    Period,
+    Reject,
+    Reply,
+    Request,
+    Span,
+)
 from app.destinations.kable import KABLE, KableAccount
 from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable
 from app.segment import Event
@@ -271,3 +285,72 @@ NO = b'{"message":"Unauthorized"}'
 )
 def test_an_answer_says_what_becomes_of_the_events(reply: Reply, outcome: Outcome) -> None:
     assert KABLE.read(reply, KABLE.probe(account())) == outcome
+
+
+SPAN = Span(datetime(2022, 1, 9, tzinfo=UTC), datetime(2022, 1, 11, tzinfo=UTC))
+
+
+def counted(body: bytes, status: int = 201) -> Counted | CountFailed:
+    assert isinstance(KABLE.counts, CountsByDay)
+    return KABLE.counts.told(Answer(status, body=body))
+
+
+def test_a_count_is_asked_for_by_day_for_one_dimension_and_one_customer() -> None:
+    assert isinstance(KABLE.counts, CountsByDay)
+    request = KABLE.counts.ask(replace(SPAN, customer="c1"), account(reconcile_dimension="calls"))
+    assert isinstance(request, Request)
+    assert (request.method, request.path) == ("POST", "/api/v1/usage/get")
+    assert json.loads(request.body) == {
+        "aggregation": "COUNT",
+        "interval": "DAY",
+        "startDate": "2022-01-09T00:00:00.000Z",
+        "endDate": "2022-01-11T00:00:00.000Z",
+        "dimensionKey": "calls",
+        "clientId": "c1",
+    }
+
+
+def test_without_a_dimension_it_says_what_to_set() -> None:
+    assert isinstance(KABLE.counts, CountsByDay)
+    failed = KABLE.counts.ask(SPAN, account())
+    assert isinstance(failed, CountFailed)
+    assert "set destinations.kable.reconcile_dimension" in failed.why
+
+
+def test_a_count_is_read_by_day_in_the_order_of_time() -> None:
+    later = {"intervalStart": "2022-01-10T00:00:00Z", "intervalEnd": "2022-01-11", "total": 2}
+    earlier = {
+        "intervalStart": "2022-01-09T01:00:00+01:00",
+        "intervalEnd": "2022-01-10T00:00:00.000Z",
+        "total": 3.0,
+    }
+    body = json.dumps({"total": 5, "intervals": [later, earlier]}).encode()
+    middle = datetime(2022, 1, 10, tzinfo=UTC)
+    both = (Period(SPAN.since, middle, 3), Period(middle, SPAN.until, 2))
+    assert counted(body) == counted(body, 200) == Counted(both)
+    assert counted(b'{"intervals": []}') == Counted(())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (401, b'{"message":"Unauthorized"}', "look at api_key"),
+        (400, b'{"message":"no dimension"}', ", no dimension: look at reconcile_dimension"),
+        (500, b'{"message":"Something went wrong"}', "answered 500, Something went wrong"),
+        (201, b"<html>", "no usage by day"),
+        (201, b'{"total": 3}', "no usage by day"),
+        (201, b'{"intervals": [{"intervalStart": 1, "intervalEnd": 2, "total": 3}]}', "RFC 3339"),
+        (
+            201,
+            b'{"intervals":[{"intervalStart":"2022-01-09","intervalEnd":"2022-01-10","total":1.5}]}',
+            "whole totals",
+        ),
+    ],
+)
+def test_an_answer_that_is_no_count_says_what_to_look_at(
+    status: int, body: bytes, why: str
+) -> None:
+    failed = counted(body, status)
+    assert isinstance(failed, CountFailed)
+    assert not failed.away
+    assert why in failed.why

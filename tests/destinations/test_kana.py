@@ -1,7 +1,7 @@
 """What app/destinations/kana does with an event, an account and an answer."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,15 +9,20 @@ from pydantic import ValidationError
 
 from app.destination import (
     Answer,
+    Counted,
+    CountFailed,
+    CountsByFeature,
     Item,
     Lost,
     Next,
     NotSent,
+    Period,
     Reject,
     Reply,
     Skip,
     Transformed,
     Unmapped,
+    Usage,
 )
 from app.destinations.kana import KANA, KanaAccount
 from app.destinations.kana.calls import (
@@ -353,3 +358,67 @@ def test_a_user_that_cannot_be_created_may_have_been_created_by_another() -> Non
     assert read(again, data(user={**KNOWN, "name": "An"})) == Next(request(Update(ANN)))
     missing = error("User not found", "BAD_USER_INPUT")
     assert read(again, missing) == Rejected("Kana answered 200, Taken")
+
+
+def counted(body: object, status: int = 200) -> Counted | CountFailed:
+    assert isinstance(KANA.counts, CountsByFeature)
+    return KANA.counts.told(Answer(status, body=json.dumps(body).encode()))
+
+
+def shown(start: str, end: str, used: object) -> dict[str, object]:
+    return {"periodStart": start, "periodEnd": end, "consumption": {"used": used}}
+
+
+def test_a_count_is_asked_for_one_user_and_feature() -> None:
+    assert isinstance(KANA.counts, CountsByFeature)
+    asked = json.loads(KANA.counts.ask("u1", "calls", account()).body)
+    assert asked["variables"] == {"userId": "u1", "featureId": "calls"}
+    assert asked["query"].startswith("query showUsage($userId: String!, $featureId: String!)")
+
+
+def test_a_count_is_read_by_period_in_the_order_of_time() -> None:
+    current = shown("2022-02-01T00:00:00.000Z", "2022-03-01T00:00:00.000Z", 7)
+    past = [shown("2022-01-01T00:00:00.000Z", "2022-02-01T00:00:00.000Z", -2)]
+    january, february, march = (datetime(2022, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+    both = (Period(january, february, -2), Period(february, march, 7))
+    usage = {"current": current, "past": past}
+    assert counted({"data": {"showUsage": usage}}) == Counted(both)
+    assert counted({"data": {"showUsage": {"current": None, "past": None}}}) == Counted(())
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"errors": [{"message": "User not found"}], "data": None}, ", User not found"),
+        ({"errors": [{"message": "Unauthenticated"}]}, "Unauthenticated: look at api_key"),
+        ({"errors": [{}], "data": {"showUsage": {"current": None}}}, ", no usage"),
+        ({"errors": "no"}, "shows no usage"),
+        ({"data": {"showUsage": None}}, ", no usage"),
+        ({"data": {"showUsage": {"current": shown("soon", "later", 1)}}}, "ISO 8601"),
+        ({"data": {"showUsage": {"current": shown("2022-01-01", "2022-02-01", "1")}}}, "no usage"),
+        ("text", "shows no usage"),
+    ],
+)
+def test_an_answer_that_is_no_count_says_why(body: object, why: str) -> None:
+    failed = counted(body)
+    assert isinstance(failed, CountFailed)
+    assert not failed.away
+    assert why in failed.why
+
+
+@pytest.mark.parametrize(
+    ("event", "usage"),
+    [
+        ('{"type":"track","userId":"u1","properties":{"featureId":"f"}}', Usage("u1", "f", 1)),
+        (
+            '{"type":"track","userId":"u1","properties":{"featureId":"f","delta":"-3"}}',
+            Usage("u1", "f", -3),
+        ),
+        ('{"type":"track","userId":"u1","properties":{}}', None),
+        ('{"type":"track","properties":{"featureId":"f"}}', None),
+        ('{"type":"identify","userId":"u1","traits":{"name":"Ann"}}', None),
+    ],
+)
+def test_a_track_event_stands_for_the_usage_that_it_adds(event: str, usage: Usage | None) -> None:
+    assert isinstance(KANA.counts, CountsByFeature)
+    assert KANA.counts.used(Event.decode(event.encode()), account()) == usage

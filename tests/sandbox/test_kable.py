@@ -204,3 +204,79 @@ def test_forgetting_the_state_leaves_nothing_behind(kable: requests.Session) -> 
     assert kable.get("/_usage").json() == {"items": [], "count": 0, "duplicates": 0}
     assert kable.get("/_received").json() == {"requests": []}
     assert kable.post(CREATE, json=[event(transactionId="t-1")]).status_code == 200
+
+
+ASK = "/api/v1/usage/get"
+WHOLE_DAY = {"startDate": "2022-01-09T00:00:00Z", "endDate": "2022-01-10T00:00:00Z"}
+
+
+def asked(**fields: object) -> dict[str, Any]:
+    question = {"aggregation": "COUNT", "interval": "DAY", "dimensionKey": "calls", **WHOLE_DAY}
+    return {**question, **fields}
+
+
+def totals(kable: requests.Session, **fields: object) -> tuple[Any, list[Any]]:
+    answer = kable.post(ASK, json=asked(**fields))
+    assert answer.status_code == 201, answer.text
+    return answer.json()["total"], [one["total"] for one in answer.json()["intervals"]]
+
+
+def test_usage_is_counted_by_dimension_and_interval(kable: requests.Session) -> None:
+    kable.post(CREATE, json=[event(data={"calls": 2}), event(data={"other": 1}), event()])
+    kable.post(CREATE, json=[event(timestamp="2022-01-11T00:00:00+01:00", data={"calls": 5})])
+    three_days = {"startDate": "2022-01-09T00:00:00Z", "endDate": "2022-01-12T00:00:00Z"}
+    assert totals(kable, **three_days) == (2, [1, 1, 0])
+    assert totals(kable, **three_days, aggregation="SUM") == (7, [2, 5, 0])
+    assert totals(kable, **three_days, aggregation="MAXIMUM") == (5, [2, 5, 0])
+    assert totals(kable, interval="HOUR") == (1, [0] * 9 + [1] + [0] * 14)
+
+
+def test_usage_of_one_client_is_counted_apart(kable: requests.Session) -> None:
+    events = [event(clientId=client, data={"calls": 3}) for client in ("a", "b", "b")]
+    kable.post(CREATE, json=events)
+    assert totals(kable, clientId="b") == (2, [2])
+    assert totals(kable, clientId="b", aggregation="COUNT_DISTINCT") == (1, [1])
+    assert totals(kable, clientId=None) == (3, [3])
+
+
+def test_a_count_says_what_it_counted(kable: requests.Session) -> None:
+    dimension = {"dimensionId": "dim_calls", "key": "calls", "name": "calls"}
+    bounds = {
+        "intervalStart": WHOLE_DAY["startDate"],
+        "intervalEnd": WHOLE_DAY["endDate"],
+    }
+    about = {"dimension": dimension, "clientId": None, "total": 0}
+    assert kable.post(ASK, json=asked()).json() == {
+        **WHOLE_DAY,
+        **about,
+        "intervals": [{**bounds, **about}],
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aggregation": "MEAN"},
+        {"interval": "MONTH"},
+        {"dimensionKey": ""},
+        {"startDate": "2022-01-09"},
+        {"endDate": "2022-01-09T00:00:00Z"},
+        {"endDate": "2122-01-09T00:00:00Z", "interval": "MINUTE"},
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    kable: requests.Session, wrong: dict[str, object]
+) -> None:
+    answer = kable.post(ASK, json=asked(**wrong))
+    assert (answer.status_code, list(answer.json())) == (400, ["message"])
+
+
+def test_what_is_no_number_has_no_sum(kable: requests.Session) -> None:
+    kable.post(CREATE, json=event(data={"calls": "many"}))
+    assert kable.post(ASK, json=asked(aggregation="SUM")).status_code == 400
+    assert totals(kable) == (1, [1])
+
+
+def test_usage_is_shown_to_who_is_authorised(kable: requests.Session) -> None:
+    answer = kable.post(ASK, json=asked(), headers={"KABLE-CLIENT-SECRET": "wrong"})
+    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from app.destination import Destination, Item, Request
+from app.destination import CountsByFeature, Destination, Item, Request
 from app.destinations.kana.answers import read
 from app.destinations.kana.calls import HEADERS, PATH, Probe, request
+from app.destinations.kana.counts import ask, told, used
 from app.destinations.kana.events import item
 from app.settings import DestinationSettings
 from app.settings.durations import Duration, SomeDuration
@@ -57,6 +58,8 @@ def credentials(account: KanaAccount) -> Mapping[str, str]:
     return {"Authorization": account.api_key.get_secret_value()}
 
 
+COUNTS: CountsByFeature[KanaAccount] = CountsByFeature(ask, told, used)
+
 KANA = Destination(
     kind="kana",
     name="Kana",
@@ -70,4 +73,5 @@ KANA = Destination(
     probe=lambda _account: request(Probe()),
     ordered=True,
     repeatable=False,
+    counts=COUNTS,
 )

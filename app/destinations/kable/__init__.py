@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 from app.destination import (
     Answer,
     Batch,
+    CountFailed,
+    CountsByDay,
     Destination,
     Item,
     Lost,
@@ -22,8 +24,10 @@ from app.destination import (
     Reject,
     Reply,
     Request,
+    Span,
     Transformed,
 )
+from app.destinations.kable import counts
 from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable
 from app.segment import Event, Fields, members, text, value_at
 from app.settings import DestinationSettings
@@ -53,13 +57,14 @@ Filled = Annotated[str, StringConstraints(min_length=1)]
 
 
 class KableAccount(DestinationSettings):
-    """An account at Kable; the last three settings are named after Segment's."""
+    """An account at Kable; all settings but `reconcile_dimension` are named after Segment's."""
 
     kind: Literal["kable"] = "kable"
     api_key: HeaderSecret
     kable_client_id: HeaderText
     client_id_field: Annotated[str, AfterValidator(_or_user_id)] = "userId"
     properties_mappings: dict[Filled, Filled] = Field(default_factory=dict)
+    reconcile_dimension: Filled | None = None
 
     @model_validator(mode="after")
     def _has_a_host(self) -> "KableAccount":
@@ -139,6 +144,16 @@ def authenticate(_account: KableAccount) -> Request:
     return Request("/api/v1/authenticate", headers={"Accept": "application/json"})
 
 
+def count(span: Span, account: KableAccount) -> Request | CountFailed:
+    """Kable counts by a dimension; one that every event carries counts the events."""
+    if account.reconcile_dimension is None:
+        return CountFailed(
+            f"set destinations.{account.id}.reconcile_dimension to the key of a dimension that "
+            "every event has, for Kable counts by dimension"
+        )
+    return counts.request(span, account.reconcile_dimension)
+
+
 KABLE = Destination(
     kind="kable",
     name="Kable",
@@ -151,6 +166,7 @@ KABLE = Destination(
     base_url=base_url,
     headers=credentials,
     probe=authenticate,
+    counts=CountsByDay(count, counts.told),
 )
 
 

@@ -38,6 +38,11 @@ class Hand:
         """How many wait for a request."""
         return len(self._waiting) + sum(map(len, self._parts))
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits, and nothing is under way."""
+        return not self.waiting and not self._busy
+
     def retries(self, partition: int) -> int:
         """How many retries of a partition are in hand; they are not to be read again."""
         return self._retries[partition]

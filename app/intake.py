@@ -12,14 +12,25 @@ from app.hand import Hand, Prepared
 from app.lane import Lane
 from app.log import Head, Reading, Settlement
 from app.segment import Event
-from app.verdict import buried_unsent, parked, put_behind
+from app.verdict import buried_unsent, parked, put_behind, untransformable
 
 IN_HAND_MAX = 2_000
+ALONE_DEATHS_MAX = 3
 READS_MAX = 4
 LISTEN_MS = 100
 FAR = 1 << 62
 
+POISON = f"{ALONE_DEATHS_MAX} pumps died while they had nothing but this in hand"
+
 logger = structlog.get_logger("pump")
+
+
+def hand_limit(deaths: int) -> int:
+    """How many a pump takes in hand after so many pumps in a row died: 2000, 62, then 1.
+
+    So what kills pumps stands alone soon, while random kills cost some speed and nothing else.
+    """
+    return max(1, IN_HAND_MAX >> 5 * deaths)
 
 
 class Intake:
@@ -36,6 +47,7 @@ class Intake:
         self._clock = clock
         self._cursors: dict[int, str] = {}
         self._next_due = 0
+        self._limit = IN_HAND_MAX
         self.wake_waits = False
         self.held = False
 
@@ -43,9 +55,10 @@ class Intake:
     def partitions(self) -> tuple[int, ...]:
         return tuple(self._cursors)
 
-    def begin(self, partitions: Sequence[int]) -> None:
-        """Read these from their beginning."""
+    def begin(self, partitions: Sequence[int], limit: int = IN_HAND_MAX) -> None:
+        """Read these from their beginning, with at most `limit` in hand."""
         self._cursors = dict.fromkeys(partitions, "")
+        self._limit = limit
 
     def expect_retries(self) -> None:
         """Something was settled that may have made a retry due: read all at the next occasion."""
@@ -58,14 +71,14 @@ class Intake:
         not become a request.
         """
         settled: list[Settlement] = []
-        if self._room < IN_HAND_MAX // 2:
+        if not self._has_room:
             return settled
         partitions = self._readable(listen=listen)
         for _ in range(READS_MAX):
-            if not partitions or self._room < IN_HAND_MAX // 2:
+            if not partitions or not self._has_room:
                 break
             share = -(-self._room // len(partitions))
-            heads = self._read(partitions, share)
+            heads = self._bounded(self._read(partitions, share))
             settled += [one for head in heads for one in self._prepare(head)]
             logged = Counter(head.partition for head in heads if head.place == "log")
             partitions = tuple(p for p, count in logged.items() if count >= share)
@@ -73,7 +86,25 @@ class Intake:
 
     @property
     def _room(self) -> int:
-        return IN_HAND_MAX - self._hand.waiting
+        return self._limit - self._hand.waiting
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a read is worth it. What is to be alone is read when nothing is under way."""
+        if self._is_alone:
+            return self._hand.is_empty
+        return self._room >= self._limit // 2
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._limit == 1
+
+    def _bounded(self, heads: Sequence[Head]) -> Sequence[Head]:
+        """What there is room for, where every one counts; the others are read again."""
+        if self._limit == IN_HAND_MAX or len(heads) <= self._room:
+            return heads
+        self.expect_retries()
+        return heads[: self._room]
 
     def _readable(self, *, listen: bool) -> tuple[int, ...]:
         """The partitions that are worth a read: asking for what grew costs less than reading."""
@@ -106,6 +137,8 @@ class Intake:
             return [buried_unsent(head, "unconfirmed", why, self._clock())]
         if head.behind:
             return [put_behind(head)]
+        if self._is_alone and self._lane.log.alone(self._token, head) >= ALONE_DEATHS_MAX:
+            return [buried_unsent(head, "poison", POISON, self._clock())]
         match self._transform(head):
             case Item() as item:
                 self._hand.add(Prepared(head, item))
@@ -117,8 +150,7 @@ class Intake:
             case Reject(why):
                 return [buried_unsent(head, "rejected", why, self._clock())]
             case Exception() as bug:
-                why = f"{type(bug).__name__}: {bug}"
-                return [buried_unsent(head, "untransformable", why, self._clock())]
+                return [untransformable(head, bug, self._clock())]
             case _ as never:
                 assert_never(never)
 

@@ -17,6 +17,8 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "leases": "sorted set: partition -> end of its lease; while pumps run",
     "holders": "hash: partition -> token of its pump; while pumps run",
     "pumps": "sorted set: token -> end of its leases; while pumps run",
+    "deaths": "hash: partition -> pumps in a row that died holding it; until one ends in order",
+    "alone": "hash: partition -> the only entry that a pump had in hand; until it ends in order",
     "answers": "hash: token -> number and answer of its last settle; while pumps run",
     "wake": "string: when the last wake was sent; until a pump answers it",
     "throttle": "hash: state of the rate, held until when and why; for ever, bounded",

@@ -42,10 +42,15 @@ class StaleLease(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """The right to move some partitions; `left` tells that due ones remain for another pump."""
+    """The right to move some partitions; `left` tells that due ones remain for another pump.
+
+    `deaths` are the most pumps in a row that died holding one of them; those come first in which a
+    pump died that had one delivery alone.
+    """
 
     partitions: tuple[int, ...]
     left: bool
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ class Log:
         self._account = account
         self._scripts = Scripts(store, account.id, clock)
         self._layout: Layout | None = None
+        self._abandoned: set[str] = set()
 
     @property
     def layout(self) -> Layout:
@@ -162,13 +168,16 @@ class Log:
     def lease(self, token: str, share: int) -> Leased | Held | Full:
         """Lease free partitions, due ones first, at most `share`; what `token` has, it keeps."""
         partitions, pumps = self.layout.partitions, self._account.pumps
+        for abandoned in tuple(self._abandoned):
+            self.release(abandoned, in_order=False)
+            self._abandoned.discard(abandoned)
         match self._scripts.run("lease", token, LEASE_MS, partitions, share, pumps):
             case [b"held", until]:
                 return Held(int(until))
             case [b"full"]:
                 return Full()
-            case [b"leased", left, *mine]:
-                return Leased(tuple(mine), left=left == 1)
+            case [b"leased", left, deaths, *mine]:
+                return Leased(tuple(mine), left=left == 1, deaths=deaths)
             case answer:
                 raise ValueError(answer)
 
@@ -225,9 +234,26 @@ class Log:
             raise StaleLease
         return cast("int", answer)
 
-    def release(self, token: str) -> bool:
-        """Give all partitions of a token back; True when a wake is to be sent."""
-        return bool(self._scripts.run("release", token, self._account.pumps))
+    def release(self, token: str, *, in_order: bool = True) -> bool:
+        """Give all partitions of a token back; True when a wake is to be sent.
+
+        `in_order` tells that it has worked and nothing went wrong, which ends a row of deaths.
+        """
+        return bool(self._scripts.run("release", token, self._account.pumps, int(in_order)))
+
+    def abandon(self, token: str) -> None:
+        """Give the partitions of a token back when the store answers again: before a lease."""
+        self._abandoned.add(token)
+
+    def alone(self, token: str, head: Head) -> int:
+        """Record that a pump has nothing but this in hand; how many pumps died like that with it.
+
+        Raises StaleLease.
+        """
+        answer = self._scripts.run("alone", token, head.partition, head.entry)
+        if answer == b"stale":
+            raise StaleLease
+        return cast("int", answer)
 
     def overdue(self, patience_ms: int) -> Overdue:
         """Whether due work lies here that nobody moves; the tick's question."""

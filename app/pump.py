@@ -11,17 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
+import redis
 import structlog
 
 from app.clock import Clock, milliseconds
 from app.hand import Hand, Prepared
-from app.intake import Intake
+from app.intake import Intake, hand_limit
 from app.lane import Lane
 from app.log import LEASE_MS, Leased, Settlement, StaleLease
 from app.outcome import Delivered, Hold, Rejected, reason
 from app.sender import Landed, Sender
 from app.streak import Streak
-from app.verdict import put_behind, settlements
+from app.verdict import put_behind, settlements, untransformable
 
 SLICE_S = 5.0
 LINGER_S = 1.0
@@ -84,18 +85,22 @@ class Pump:
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
         report.partitions = len(leased.partitions)
-        # In another order each time: a pump that is cut short must not always leave the same ones.
-        order = self._random.sample(leased.partitions, len(leased.partitions))
-        self._intake.begin(order)
+        self._begin(leased)
         self._renew_at = began + RENEW_EVERY_S
+        in_order = False
         try:
             if self._answers():
                 if leased.left:
                     self._lane.wake()
                 self._work(began + SLICE_S)
+                in_order = True
         except StaleLease:
             report.stale = True
-        if self._log.release(self._token):
+        except (redis.ConnectionError, redis.TimeoutError):
+            self._log.abandon(self._token)
+            raise
+        # What else is raised is a bug, or kills the process: leases that end by themselves tell.
+        if self._log.release(self._token, in_order=in_order):
             report.wake = True
             self._lane.wake()
         logger.info(
@@ -109,6 +114,19 @@ class Pump:
             **report.settled,
         )
         return report
+
+    def _begin(self, leased: Leased) -> None:
+        """Read the partitions, after deaths with fewer in hand, and those first that killed."""
+        order: Sequence[int] = leased.partitions
+        limit = hand_limit(leased.deaths)
+        if leased.deaths:
+            logger.warning(
+                "pumps.died", destination=self._account.id, count=leased.deaths, in_hand=limit
+            )
+        if limit > 1:
+            # In another order each time: one that is cut short must not always leave the same.
+            order = self._random.sample(order, len(order))
+        self._intake.begin(order, limit)
 
     def _answers(self) -> bool:
         """Whether the destination answers again after failures; asked with its harmless probe."""
@@ -172,8 +190,18 @@ class Pump:
         if perishable:
             self._log.mark(self._token, perishable)
         for sent in going:
-            sender.send(sent, since)
-        self._report.requests += len(going)
+            if bug := sender.send(sent, since):
+                self._single_out(sent, bug)
+            else:
+                self._report.requests += 1
+
+    def _single_out(self, sent: Sequence[Prepared], bug: Exception) -> None:
+        """Find the one that does not become a request, and bury it."""
+        if len(sent) > 1:
+            self._hand.split(sent)
+            return
+        self._hand.finish(sent)
+        self._settle([untransformable(one.head, bug, self._clock()) for one in sent])
 
     def _next(self, count: int) -> list[Sequence[Prepared]]:
         """What goes into the next requests, at most `count` of them."""

@@ -49,10 +49,20 @@ class Sender:
     def under_way(self) -> int:
         return len(self._flights)
 
-    def send(self, sent: Sequence[Prepared], since: float) -> None:
-        """Send these in one request. Its deadline counts from `since` (s, monotonic)."""
-        request = self._lane.destination.compose([one.item for one in sent], self._lane.account)
+    def send(self, sent: Sequence[Prepared], since: float) -> Exception | None:
+        """Send these in one request. Its deadline counts from `since` (s, monotonic).
+
+        Returns the bug that kept them from becoming a request.
+        """
+        try:
+            request = self._lane.destination.compose(
+                [one.item for one in sent], self._lane.account
+            )
+        except Exception as bug:
+            logger.exception("compose.failed", destination=self._lane.account.id)
+            return bug
         self._launch(_Flight(sent, request, self._clock()), since)
+        return None
 
     def landed(self, within: float) -> list[Landed]:
         """What has come back, as soon as something has, at the latest after `within` (s)."""

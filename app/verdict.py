@@ -97,6 +97,11 @@ def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement
     return _buried(head, head.delivery, reason, message, now)
 
 
+def untransformable(head: Head, bug: Exception, now: int) -> Settlement:
+    """The settlement of a delivery that trips its destination up."""
+    return buried_unsent(head, "untransformable", f"{type(bug).__name__}: {bug}", now)
+
+
 def _first_at(tried: Delivery, exchange: Exchange) -> int:
     return tried.attempts[0].at if tried.attempts else exchange.began_at
 

@@ -8,6 +8,7 @@ from kombu import Queue
 
 from app import telemetry
 from app.destinations import ACCOUNTS
+from app.pump import LINGER_S, SLICE_S
 from app.settings import Settings, load_or_exit
 from app.wake import TRANSPORT_OPTIONS, queue_name
 
@@ -25,6 +26,12 @@ def queues() -> list[str]:
     return sorted({queue_name(account.queue) for account in settings().destinations.values()})
 
 
+def hard_limit_s() -> float:
+    """When a pump is killed: three times as long as one may work, for it stands still then."""
+    deadlines = (account.deadline for account in settings().destinations.values())
+    return 3 * (SLICE_S + LINGER_S + max(deadlines).total_seconds())
+
+
 def configuration() -> dict[str, Any]:
     """How Celery is set: wakes are worthless, so nothing is kept, repeated or reported."""
     return {
@@ -38,7 +45,7 @@ def configuration() -> dict[str, Any]:
         "accept_content": ["json"],
         "task_queues": [Queue(name) for name in queues()],
         "task_acks_late": False,
-        "task_time_limit": 120,
+        "task_time_limit": hard_limit_s(),
         "worker_consumer": "workers.consumer:EagerConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,

@@ -1,10 +1,12 @@
 """The tasks: thin, so that what they run can be tested without Celery."""
 
 from functools import cache
+from typing import Any
 from uuid import uuid4
 
 import redis
 import structlog
+from celery.worker.request import Request
 
 from app.destinations import KINDS
 from app.lane import Lane, lanes
@@ -24,7 +26,16 @@ def process_lanes() -> dict[str, Lane]:
     return lanes(chosen, KINDS, store, Wakes(chosen.broker_url.get_secret_value()))
 
 
-@celery.task(name=PUMP_TASK)
+class PumpRequest(Request):  # type: ignore[misc] # Celery has no types
+    """A pump as the worker that runs it sees it."""
+
+    def on_timeout(self, soft: bool, timeout: float) -> Any:  # noqa: ANN401, FBT001 - Celery's own
+        """It stands still, and Celery kills its process."""
+        logger.error("pump.timed_out", destination=self.args[0], seconds=timeout)
+        return super().on_timeout(soft, timeout)
+
+
+@celery.task(name=PUMP_TASK, Request=PumpRequest)
 def pump(destination: str) -> None:
     """Move what is due of one destination. Without the store, the tick sends another wake."""
     lane = process_lanes().get(destination)

@@ -3,11 +3,14 @@
 -- that what arrives while it lingers needs no wake.
 --
 -- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
+--          8 deaths  9 alone
 -- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
 -- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
---          for them, partition...}; without a partition there is nothing to do
+--          for them, most pumps in a row that died holding one of them, partition...}, those first
+--          in which a pump died with one delivery alone; without one there is nothing to do
 --
--- A second run with the same token keeps what it has. A crash after it leaves leases that end.
+-- A second run with the same token keeps what it has. A crash after it leaves leases that end: who
+-- takes over what was not released counts a death.
 local now, token, length = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local partitions, share, pumps_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local ready, leases, holders, pumps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -47,21 +50,32 @@ end
 for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) do
   if taken[partition] or not leased(leases, partition, now) then take(partition) end
 end
-if #mine == 0 then return { 'leased', 0 } end
+if #mine == 0 then return { 'leased', 0, 0 } end
 for partition = 0, partitions - 1 do
   if #mine >= share then break end
   if not leased(leases, partition, now) then take(partition) end
 end
 
+local deaths = 0
 for _, partition in ipairs(mine) do
   local former = redis.call('HGET', holders, partition)
-  if former and former ~= token then redis.call('HDEL', KEYS[7], former) end
+  if former and former ~= token then
+    redis.call('HDEL', KEYS[7], former)
+    redis.call('HINCRBY', KEYS[8], partition, 1)
+  end
+  deaths = math.max(deaths, tonumber(redis.call('HGET', KEYS[8], partition) or 0))
   redis.call('HSET', holders, partition, token)
   redis.call('ZADD', leases, now + length, partition)
 end
 redis.call('ZADD', pumps, now + length, token)
 if redis.call('ZCARD', pumps) >= pumps_max then left = 0 end
 if left == 1 then redis.call('SET', KEYS[6], now) end
-local answer = { 'leased', left }
-for _, partition in ipairs(mine) do answer[#answer + 1] = tonumber(partition) end
+local answer = { 'leased', left, deaths }
+for _, suspected in ipairs({ 1, 0 }) do
+  for _, partition in ipairs(mine) do
+    if redis.call('HEXISTS', KEYS[9], partition) == suspected then
+      answer[#answer + 1] = tonumber(partition)
+    end
+  end
+end
 return answer

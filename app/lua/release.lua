@@ -2,16 +2,29 @@
 -- Gives a pump's partitions back; what is not empty goes behind the others that wait.
 --
 -- KEYS     1 holders  2 leases  3 ready  4 pumps  5 answers  6 log:  7 due:  8 throttle  9 wake
--- ARGV     1 now  2 token  3 pumps at most
+--          10 deaths  11 alone
+-- ARGV     1 now  2 token  3 pumps at most  4 1 when the pump has worked and ended in order
 -- Returns  1 when due work is left and a wake is to be sent, else 0
 --
--- A wake that is on its way will do. A second run finds nothing to give back.
+-- An end in order ends a row of deaths; without it, what the pump had alone is not held against
+-- that. A wake that is on its way will do. A second run finds nothing to give back.
 local now, token = clock(ARGV[1]), ARGV[2]
+local function absolve(partition)
+  if ARGV[4] == '1' then
+    redis.call('HDEL', KEYS[10], partition)
+    redis.call('HDEL', KEYS[11], partition)
+    return
+  end
+  local entry, holder, deaths = (redis.call('HGET', KEYS[11], partition) or ''):match('(%S+) (%S+) (%d+)')
+  if holder == token then redis.call('HSET', KEYS[11], partition, entry .. ' - ' .. deaths) end
+end
+
 local held_by = redis.call('HGETALL', KEYS[1])
 for i = 1, #held_by, 2 do
   if held_by[i + 1] == token then
     redis.call('HDEL', KEYS[1], held_by[i])
     redis.call('ZREM', KEYS[2], held_by[i])
+    absolve(held_by[i])
     refresh(KEYS[3], KEYS[6], KEYS[7], held_by[i], now, true)
   end
 end

@@ -53,6 +53,8 @@ class LogMachine(RuleBasedStateMachine):
         self.last_settle: tuple[str, int, list[Settlement], int] | None = None
         self.last_append: list[Admission] = []
         self.sender: dict[str, str] = {}
+        self.holders: dict[int, str] = {}
+        self.deaths: Counter[int] = Counter()
 
     @rule(ids=st.lists(st.integers(0, 40), min_size=1, max_size=6), user=st.integers(0, 5))
     def append(self, ids: list[int], user: int) -> None:
@@ -81,6 +83,10 @@ class LogMachine(RuleBasedStateMachine):
             assert set(again.partitions) == set(leased.partitions)
         if isinstance(leased, Leased):
             self.held[token] = leased.partitions
+            for partition in leased.partitions:
+                self.deaths[partition] += self.holders.get(partition, token) != token
+                self.holders[partition] = token
+            assert leased.deaths == max((self.deaths[p] for p in leased.partitions), default=0)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), count=st.integers(1, 5))
@@ -139,14 +145,18 @@ class LogMachine(RuleBasedStateMachine):
             self.log.renew(token, self.held[token])
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), twice=st.booleans())
-    def release(self, data: st.DataObject, twice: bool) -> None:
-        """A pump ends in order."""
+    @rule(data=st.data(), twice=st.booleans(), in_order=st.booleans())
+    def release(self, data: st.DataObject, twice: bool, in_order: bool) -> None:
+        """A pump ends, in order or because another has taken a partition over."""
         token = data.draw(st.sampled_from(sorted(self.held)))
-        self.log.release(token)
+        self.log.release(token, in_order=in_order)
         if twice:
-            self.log.release(token)
+            self.log.release(token, in_order=in_order)
         del self.held[token]
+        for partition in [p for p, holder in self.holders.items() if holder == token]:
+            del self.holders[partition]
+            if in_order:
+                del self.deaths[partition]
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -168,6 +178,11 @@ class LogMachine(RuleBasedStateMachine):
         assert not set(places) & self.finished
         assert self.log.census().unaccounted == 0
         self._the_days_add_up()
+
+    @invariant()
+    def deaths_in_a_row_are_counted(self) -> None:
+        counted = self.store.hgetall(destination_key("kable", "deaths"))
+        assert {int(p): int(n) for p, n in counted.items()} == +self.deaths
 
     @invariant()
     def nothing_waits_that_no_index_names(self) -> None:

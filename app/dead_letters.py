@@ -32,7 +32,6 @@ def letter(tried: Delivery, reason: str, message: str, now: int) -> Letter:
     """The letter of a delivery that is buried at `now`."""
     last = tried.attempts[-1] if tried.attempts else None
     status = last.status if last else None
-    event = Event.decode(tried.event)
     return Letter(
         id=tried.id,
         reason=reason,
@@ -41,11 +40,20 @@ def letter(tried: Delivery, reason: str, message: str, now: int) -> Letter:
         message=message,
         status=status,
         source=tried.source,
-        event=event.text("event") or event.type,
+        event=_named(tried.event),
         accepted_at=tried.accepted_at,
         buried_at=now,
         attempts=len(tried.attempts),
     )
+
+
+def _named(event: bytes) -> str:
+    """How lists name it. What nothing can read is buried all the same."""
+    try:
+        decoded = Event.decode(event)
+        return decoded.text("event") or decoded.type
+    except msgspec.DecodeError:
+        return ""
 
 
 _encoder = msgspec.msgpack.Encoder()

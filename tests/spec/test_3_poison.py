@@ -129,7 +129,7 @@ def hangs(event: Event, account: KableAccount) -> Transformed:
 
 def letters(store: redis.Redis) -> list[tuple[str, str, str]]:
     found = map(dead_letters.decode, store.hvals(destination_key("kable", "dead")))
-    return [(letter.delivery.id, letter.reason, letter.message) for letter in found]
+    return [(letter.id, letter.reason, letter.message) for letter in found]
 
 
 @pytest.mark.parametrize("deadly", [exits, hangs])
@@ -230,3 +230,12 @@ def test_one_that_pumps_die_with_alone_comes_first_and_is_counted(log: Log, cloc
     log.release("b", in_order=False)
     heads(log, "c")
     assert log.alone("c", head) == 1
+
+
+def test_what_is_no_json_is_buried_and_stops_nobody(
+    store: redis.Redis, store_url: str, log: Log, account: KableAccount, clock: Clock
+) -> None:
+    log.append([replace(admission(2, "user-2"), event=b"{")])
+    Pumps(store_url, KABLE, account, clock).pump("pump")
+    [(id_, reason, _)] = letters(store)
+    assert (id_, reason, log.census().delivered) == ("m-2", "untransformable", 1)

@@ -37,7 +37,7 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 bench: $(STAMP) ## measure, beside one stock Celery task per event
 	$(VENV)/bin/python -m bench
 
-chaos: $(STAMP) ## kill every kind of process under load and count what is missing
+chaos: $(STAMP) ## kill every kind of process under load, count what is missing, beside one task per event
 	$(VENV)/bin/python -m tests.chaos
 
 lock: ## pin the dependencies anew (needs uv)

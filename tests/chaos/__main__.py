@@ -1,129 +1,128 @@
-"""Kill every kind of process under load and count what is missing: `python -m tests.chaos`."""
+"""Kill every kind of process under load and count what is missing: `python -m tests.chaos`.
+
+Then the same for a rival: one stock Celery task per event and destination.
+"""
 
 import argparse
+import json
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import randrange
 
+from tests.chaos import against
+from tests.chaos.against import run_rival
 from tests.chaos.kills import KINDS, NotBack
-from tests.chaos.run import Asked, Found, Result, run
+from tests.chaos.report import as_json, shown
+from tests.chaos.run import Asked, Result, run
+from tests.chaos.weather import KINDS as SKIES
+
+# A task an event is about as much as these cores carry; the relay's figures are at the full rate.
+RIVAL_SHARE = 0.25
+
+Say = Callable[[str], None]
 
 
-def asked() -> tuple[Asked, Path | None]:
+def options_of(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--kills", type=int, default=10, help="of each kind")
-    parser.add_argument("--rate", type=float, default=500, help="events a second")
+    parser.add_argument("--kills", type=int, default=18, help="of each kind")
+    parser.add_argument("--rate", type=float, default=400, help="events a second")
     parser.add_argument("--seed", type=int, default=randrange(10**6), help="of the order of kills")
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas between")
     parser.add_argument("--workers", type=int, default=2, help="Celery workers")
     parser.add_argument("--pause", type=float, default=1, help="seconds before a kill, on average")
     parser.add_argument("--away", type=float, default=0, help="seconds until a restart")
-    parser.add_argument("--calm", action="store_true", help="the destinations stay well")
-    parser.add_argument("--folder", type=Path, help="an empty folder that keeps logs and store")
-    options = parser.parse_args()
-    kinds = options.only.split(",")
-    if unknown := sorted(set(kinds) - set(KINDS)):
+    parser.add_argument("--weather", choices=sorted(SKIES), default="rain")
+    parser.add_argument("--folder", type=Path, help="an empty folder that keeps logs and stores")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument("--alone", action="store_true", help="the relay only")
+    alone.add_argument("--rival", action="store_true", help="the rival only")
+    parser.add_argument("--rival-kills", type=int, default=10, help="of each kind")
+    chosen = parser.parse_args(words)
+    if unknown := sorted(set(chosen.only.split(",")) - set(KINDS)):
         parser.error(f"--only: expected kinds of {', '.join(KINDS)}; found {', '.join(unknown)}")
-    wanted = Asked(
-        options.seed,
-        kinds,
-        options.kills,
-        options.rate,
-        options.workers,
-        options.pause,
-        options.calm,
-        options.away,
+    return chosen
+
+
+def asked_of(chosen: argparse.Namespace) -> Asked:
+    return Asked(
+        seed=chosen.seed,
+        kinds=chosen.only.split(","),
+        kills=chosen.kills,
+        rate=chosen.rate,
+        workers=chosen.workers,
+        pause_s=chosen.pause,
+        sky=chosen.weather,
+        away_s=chosen.away,
     )
-    return wanted, options.folder
-
-
-def table(result: Result) -> Iterator[tuple[str, object]]:
-    """The figures and their names, in the order in which they are read."""
-    sent = result.sent
-    yield "kills", _listed(result.kills)
-    yield "events sent", len(sent.confirmed) + len(sent.unconfirmed)
-    yield "answered 200", len(sent.confirmed)
-    yield "never confirmed", len(sent.unconfirmed)
-    yield "answers to requests", _listed(sent.answers)
-    yield "tracebacks", _listed(result.tracebacks)
-    yield "keys left over", ", ".join(result.leftovers) or "none"
-    yield "orphans", result.orphans
-    for death in result.deaths:
-        yield "died by itself", f"{death.part} {death.how} after {death.after_s:.1f} s"
-
-
-def figures(found: Found) -> Iterator[tuple[str, object]]:
-    """The figures of one destination and their names."""
-    books, said = found.books, found.verdict
-    yield "confirmed", len(books.confirmed)
-    yield "billed", len(books.billed)
-    yield "duplicates", found.duplicates
-    yield "applied", len(books.applied)
-    yield "unmapped", len(books.unmapped)
-    yield "unconfirmed", len(books.doubtful)
-    yield "  of which billed", len(books.doubtful & set(books.billed))
-    yield "other dead letters", len(books.dead) - len(books.doubtful)
-    yield "lost", len(said.lost)
-    yield "stuck", len(said.stuck)
-    yield "billed twice", len(said.billed_twice)
-    yield "contradicted", len(said.contradicted)
-    yield "unaccounted", said.unaccounted
-    yield "swept", said.swept
-    yield "longest stall", f"{found.longest_stall_s:.1f} s"
-    yield "drained in", "never" if found.drained_s is None else f"{found.drained_s:.1f} s"
-
-
-def side_by_side(found: Mapping[str, Found]) -> Iterator[str]:
-    """The figures of all destinations, a column for each."""
-    columns = [dict(figures(one)) for one in found.values()]
-    yield " " * 20 + "".join(f"{name:>12}" for name in found)
-    for name in columns[0]:
-        yield f"{name:20}" + "".join(f"{column[name]!s:>12}" for column in columns)
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wanted, chosen = asked()
-    folder = chosen or Path(tempfile.mkdtemp(prefix="chaos-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"logs and store in {folder}; removed when all is well unless --folder named it")
-    status = outcome(wanted, folder.absolute())
-    if status == 0 and chosen is None:
+    chosen = options_of(sys.argv[1:])
+    folder = (chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))).absolute()
+    print(f"logs and stores in {folder}; removed when all is well unless --folder named it")
+    status = outcome(chosen, folder)
+    if status == 0 and chosen.folder is None:
         shutil.rmtree(folder)
     return status
 
 
-def outcome(wanted: Asked, folder: Path) -> int:
-    """The exit status, after a last line that says why."""
+def outcome(chosen: argparse.Namespace, folder: Path) -> int:
+    """The exit status, after a last line that says why; the rival's figures do not change it."""
     began = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
 
-    say(f"seed {wanted.seed}")
+    say(f"seed {chosen.seed}")
     try:
-        result = run(wanted, folder, say)
+        results = results_of(chosen, folder, say)
     except NotBack as why:
         print(f"chaos: {why}")
         return 1
     except KeyboardInterrupt:
         print("chaos: interrupted")
         return 130
-    for name, figure in table(result):
-        print(f"{name:20} {figure}")
-    for line in side_by_side(result.found):
+    for line in shown(results):
         print(line)
-    print(result.summary)
-    return 0 if result.good else 1
+    if chosen.json:
+        chosen.json.write_text(json.dumps(as_json(results), indent=2) + "\n")
+    ours = results.get("relay")
+    print(ours.summary if ours else "chaos: the relay was not asked for")
+    return 0 if ours is None or ours.good else 1
 
 
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+def results_of(chosen: argparse.Namespace, folder: Path, say: Say) -> dict[str, Result]:
+    """The relay's, then the rival's: at as many kills a minute, at a rate that it carries."""
+    asked, results = asked_of(chosen), {}
+    if not chosen.rival:
+        results["relay"] = run(asked, _made(folder / "relay"), say)
+    if not chosen.alone:
+        ours = results.get("relay")
+        pause_s = 60 / ours.kills_a_minute if ours else asked.pause_s
+        kinds = [kind for kind in against.KINDS if kind in asked.kinds] or against.KINDS
+        theirs = replace(
+            asked,
+            kinds=kinds,
+            kills=chosen.rival_kills,
+            rate=asked.rate * RIVAL_SHARE,
+            pause_s=pause_s,
+        )
+        say(f"the rival, at {theirs.rate:g} events/s")
+        results["rival"] = run_rival(theirs, _made(folder / "rival"), say)
+    return results
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
 
 
 if __name__ == "__main__":

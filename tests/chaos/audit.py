@@ -36,12 +36,20 @@ def accepted(destination: str, events: Iterable[Event]) -> frozenset[str]:
     return frozenset(e["messageId"] for e in events if e["type"] in KINDS[destination].accepts)
 
 
-def books(store: redis.Redis, log: Log, name: str, confirmed: Set[str], shown: Shown) -> Books:
+def books(
+    store: redis.Redis,
+    log: Log,
+    name: str,
+    confirmed: Set[str],
+    shown: Shown,
+    unconfirmed: Set[str] = frozenset(),
+) -> Books:
     """Everything that `ledger.verdict` compares, of the destination of that name."""
     partitions = log.layout.partitions
     swept = int(store.hget(destination_key(name, "counts"), "swept") or 0)
     return Books(
         confirmed=confirmed,
+        unconfirmed=unconfirmed,
         billed=shown.billed,
         applied=shown.applied,
         waiting=frozenset(_waiting(store, name, partitions)),

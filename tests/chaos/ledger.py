@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 class Books:
     """Message ids of one destination by where they are when all is over.
 
-    `billed` is as the destination lists it, `applied` what it took and does not bill. `dead` has
-    the reason of each letter. `once` tells that it would bill again what is sent again.
-    `unaccounted` is what the store's own ledger lacks, `swept` how many partitions nobody would
-    have woken.
+    `unconfirmed` was sent and not answered 200. `billed` is as the destination lists it, `applied`
+    what it took and does not bill. `dead` has the reason of each letter. `once` tells that it
+    would bill again what is sent again. `unaccounted` is what the store's own ledger lacks,
+    `swept` how many partitions nobody would have woken.
     """
 
     confirmed: Set[str]
     billed: Sequence[str]
+    unconfirmed: Set[str] = frozenset()
     applied: Set[str] = frozenset()
     waiting: Set[str] = frozenset()
     retrying: Set[str] = frozenset()
@@ -40,6 +41,7 @@ class Verdict:
     stuck: frozenset[str]
     billed_twice: frozenset[str]
     contradicted: frozenset[str] = frozenset()
+    strange: frozenset[str] = frozenset()
     unaccounted: int = 0
     swept: int = 0
 
@@ -52,8 +54,9 @@ def verdict(books: Books) -> Verdict:
     """Compare the books.
 
     Lost is what was confirmed and is nowhere, stuck what has not moved on, contradicted what was
-    billed and yet lies where an operator may send it again without a doubt. What was never
-    confirmed may be anywhere, but once.
+    billed and yet lies where an operator may send it again without a doubt, strange what was
+    billed and never sent, as a repeat under another id would be. What was never confirmed may be
+    anywhere, but once.
     """
     billed = Counter(books.billed)
     stuck = books.waiting | books.retrying
@@ -65,6 +68,7 @@ def verdict(books: Books) -> Verdict:
         stuck=frozenset(stuck),
         billed_twice=frozenset(id_ for id_, n in billed.items() if n > 1),
         contradicted=frozenset(billed.keys() & unbilled if books.once else ()),
+        strange=frozenset(billed.keys() - books.confirmed - books.unconfirmed),
         unaccounted=books.unaccounted,
         swept=books.swept,
     )
@@ -76,6 +80,7 @@ def summary(verdicts: Iterable[Verdict]) -> str:
     lost, stuck = sum(len(v.lost) for v in known), sum(len(v.stuck) for v in known)
     more = {
         "contradicted": sum(len(v.contradicted) for v in known),
+        "strange": sum(len(v.strange) for v in known),
         "unaccounted": sum(abs(v.unaccounted) for v in known),
         "swept": sum(v.swept for v in known),
     }

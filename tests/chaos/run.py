@@ -13,13 +13,14 @@ import redis
 from app.log import Log
 from app.store import connect
 from tests.chaos import audit
+from tests.chaos.kept import Death
 from tests.chaos.kills import Killer, order
 from tests.chaos.ledger import Books, Verdict, summary, verdict
 from tests.chaos.load import Load, Sent
-from tests.chaos.plant import Death, Plant, running
+from tests.chaos.plant import Plant, running
 from tests.chaos.shown import PARTNERS
-from tests.chaos.watch import Watch
-from tests.chaos.weather import Weather
+from tests.chaos.watch import Watch, watching
+from tests.chaos.weather import KINDS, weather
 
 DRAIN_WITHIN_S = 60.0
 QUIET_WITHIN_S = 5.0
@@ -29,8 +30,8 @@ QUIET_WITHIN_S = 5.0
 class Asked:
     """What a run is to do.
 
-    The pause before each kill is random, `pause_s` on average; `calm` leaves the destinations
-    well. What was killed stays away for `away_s`.
+    The pause before each kill is random, `pause_s` on average. What was killed stays away for
+    `away_s`. `sky` is a kind of weather.
     """
 
     seed: int
@@ -39,7 +40,7 @@ class Asked:
     rate: float
     workers: int
     pause_s: float
-    calm: bool
+    sky: str
     away_s: float = 0
 
 
@@ -65,6 +66,11 @@ class Result:
     tracebacks: Counter[str]
     leftovers: Sequence[str]
     orphans: int
+    under_load_s: float
+
+    @property
+    def kills_a_minute(self) -> float:
+        return 60 * self.kills.total() / self.under_load_s
 
     @property
     def summary(self) -> str:
@@ -77,13 +83,14 @@ class Result:
 
 def run(asked: Asked, folder: Path, say: Callable[[str], None]) -> Result:
     """Run in an empty folder, which keeps the logs of all parts."""
-    random = Random(asked.seed)
+    random, started = Random(asked.seed), time.monotonic()
     kills = order(asked.kinds, asked.kills, random)
     with running(folder, asked.workers, asked.away_s) as plant, connect(plant.store_url) as store:
         logs = {name: Log(store, account) for name, account in plant.settings.destinations.items()}
-        with ExitStack() as watching:
-            watches = {name: watching.enter_context(Watch(log)) for name, log in logs.items()}
-            sent = _under_load(plant, asked, kills, random, say)
+        with ExitStack() as looks:
+            watches = {name: looks.enter_context(watching(log)) for name, log in logs.items()}
+            sent = under_load(plant, asked, kills, random, say)
+            under_load_s = time.monotonic() - started
             say("the load has ended; waits for the drain")
             began = time.monotonic()
             drained = {name: watches[name].drained(began, DRAIN_WITHIN_S) for name in logs}
@@ -95,9 +102,10 @@ def run(asked: Asked, folder: Path, say: Callable[[str], None]) -> Result:
             Counter(kills),
             sent,
             plant.deaths,
-            _tracebacks(plant),
+            plant.tracebacks(),
             audit.leftovers(store, logs, QUIET_WITHIN_S),
-            sum(kept.orphans() for kept in plant.kept.values()),
+            plant.orphans,
+            under_load_s,
         )
 
 
@@ -113,29 +121,22 @@ def _found(
     events = (*sent.confirmed.values(), *sent.unconfirmed.values())
     shown = PARTNERS[name](plant.sandbox_url, events)
     confirmed = audit.accepted(name, sent.confirmed.values())
-    books = audit.books(store, log, name, confirmed, shown)
+    unconfirmed = audit.accepted(name, sent.unconfirmed.values())
+    books = audit.books(store, log, name, confirmed, shown, unconfirmed)
     return Found(verdict(books), books, shown.duplicates, watch.longest_stall_s, drained_s)
 
 
-def _under_load(
+def under_load(
     plant: Plant, asked: Asked, kills: Sequence[str], random: Random, say: Callable[[str], None]
 ) -> Sent:
+    """Kill one after the other while events come; what was sent."""
     load = Load(plant.ingest_port, asked.rate, random)
     load.start()
     try:
-        with ExitStack() as weather:
-            for partner in () if asked.calm else PARTNERS:
-                weather.enter_context(Weather(plant.sandbox_url, partner, random))
+        with ExitStack() as skies:
+            for partner, moods in KINDS[asked.sky].items():
+                skies.enter_context(weather(plant.sandbox_url, partner, moods, random))
             Killer(plant, random).run(kills, lambda: random.uniform(0, 2 * asked.pause_s), say)
     finally:
         sent = load.stop()
     return sent
-
-
-def _tracebacks(plant: Plant) -> Counter[str]:
-    """How many each part has written."""
-    counts = {
-        name: kept.log.read_text(errors="replace").count("Traceback (most recent call last)")
-        for name, kept in plant.kept.items()
-    }
-    return +Counter(counts)

@@ -30,7 +30,7 @@ def test_what_was_confirmed_and_is_nowhere_is_lost() -> None:
 
 
 def test_what_was_never_confirmed_may_be_billed_or_not() -> None:
-    assert verdict(Books(confirmed={"a"}, billed=["a", "unconfirmed"])).good
+    assert verdict(Books(confirmed={"a"}, unconfirmed={"b"}, billed=["a", "b"])).good
 
 
 def test_what_was_applied_or_nothing_maps_is_not_lost() -> None:
@@ -43,8 +43,14 @@ def test_what_still_waits_or_is_to_be_retried_is_stuck_and_not_lost() -> None:
 
 
 def test_what_was_billed_more_than_once_is_named() -> None:
-    found = verdict(Books(confirmed={"a"}, billed=["a", "b", "a"]))
+    found = verdict(Books(confirmed={"a", "b"}, billed=["a", "b", "a"]))
     assert (found.billed_twice, found.good) == (frozenset("a"), False)
+
+
+def test_what_was_billed_under_an_id_that_was_never_sent_is_named() -> None:
+    found = verdict(Books(confirmed={"a"}, billed=["a", "b"]))
+    assert (found.strange, found.good) == (frozenset("b"), False)
+    assert summary([found]) == "chaos: lost 0, stuck 0, billed twice 0, strange 1"
 
 
 def test_what_may_have_been_billed_is_well_in_doubt_but_not_refused() -> None:

@@ -12,7 +12,7 @@ SEED = 20
 
 @pytest.mark.timeout(180)
 def test_whoever_is_killed_nothing_is_lost_stuck_or_billed_twice(tmp_path: Path) -> None:
-    asked = Asked(seed=SEED, kinds=KINDS, kills=1, rate=200, workers=1, pause_s=0.5, calm=False)
+    asked = Asked(seed=SEED, kinds=KINDS, kills=1, rate=200, workers=1, pause_s=0.5, sky="storm")
     result = run(asked, tmp_path, print)
     assert result.summary == "chaos: lost 0, stuck 0, billed twice 0"
     assert result.sent.confirmed

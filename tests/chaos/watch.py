@@ -2,38 +2,24 @@
 
 import threading
 import time
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import redis
 
+from app.clock import milliseconds
 from app.log import Census, Log
-from app.pump import milliseconds
+from tests.chaos.beside import beside
 
 LOOK_EVERY_S = 0.2
 
 
 class Watch:
-    """Keeps the longest stall seen (s) while it runs."""
+    """Keeps the longest stall seen (s)."""
 
     def __init__(self, log: Log) -> None:
         self.longest_stall_s = 0.0
         self._log = log
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ends.set()
-        self._thread.join()
 
     def drained(self, began: float, within_s: float) -> float | None:
         """The seconds from `began` until nothing waited nor was to be retried; None if that did
@@ -46,8 +32,8 @@ class Watch:
             time.sleep(LOOK_EVERY_S)
         return None
 
-    def _look(self) -> None:
-        while not self._ends.wait(LOOK_EVERY_S):
+    def look(self, ends: threading.Event) -> None:
+        while not ends.wait(LOOK_EVERY_S):
             census = self._census()
             if census is not None and census.oldest_ms is not None:
                 stall_s = (milliseconds() - census.oldest_ms) / 1000
@@ -59,3 +45,10 @@ class Watch:
             return self._log.census()
         except redis.RedisError:
             return None
+
+
+@contextmanager
+def watching(log: Log) -> Iterator[Watch]:
+    watch = Watch(log)
+    with beside("watch", watch.look):
+        yield watch

@@ -1,19 +1,30 @@
 """The pretend partners' moods: kills are to hit requests under way, retries and holds as well."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
+
+from tests.chaos.beside import beside
 
 Mood = dict[str, Any]
 
 SPELL_S = (0.5, 3.0)
 # Longer than a call may take.
 HANGING_S = (7.0, 9.0)
-SHARED: tuple[Mood, ...] = (
+# One mood rules at a time, so each is five times as frequent as it is to be on average: of all
+# requests 2 % get a 500, 1 % a 429, 1 % are reset, and a tenth of a fifth wait.
+RAIN: tuple[Mood, ...] = (
+    {},
+    {"status": 500, "share": 0.1},
+    {"status": 429, "share": 0.05},
+    {"mode": "reset", "share": 0.05},
+    {"delay": 1.0, "share": 0.1},
+)
+STORM: tuple[Mood, ...] = (
     {},
     {"delay": 0.2},
     {"mode": "reset", "share": 0.3, "effect": True},
@@ -21,44 +32,44 @@ SHARED: tuple[Mood, ...] = (
     {"status": 500, "share": 0.3},
     {"status": 503},
 )
-MOODS: Mapping[str, Sequence[Mood]] = {
-    "kable": SHARED,
-    "kana": (
-        *SHARED,
-        {"status": 429, "headers": {"Retry-After": 1}},
-        {"mode": "hang", "share": 0.005, "effect": True},
-        {"mode": "hang", "share": 0.005, "effect": False},
-    ),
+STORM_AT_KANA: tuple[Mood, ...] = (
+    *STORM,
+    {"status": 429, "headers": {"Retry-After": 1}},
+    {"mode": "hang", "share": 0.005, "effect": True},
+    {"mode": "hang", "share": 0.005, "effect": False},
+)
+# Each kind of weather: the moods of each partner.
+KINDS: Mapping[str, Mapping[str, Sequence[Mood]]] = {
+    "calm": {},
+    "rain": {"kable": RAIN, "kana": RAIN},
+    "storm": {"kable": STORM, "kana": STORM_AT_KANA},
 }
 
 
-class Weather:
-    """Changes the mood of one partner every few seconds while it runs; fair in the end."""
+def answer_with(sandbox_url: str, partner: str, mood: Mood) -> None:
+    """From now on the partner is in this mood."""
+    url = f"{sandbox_url}/{partner}/_answers"
+    requests.post(url, json=mood, timeout=10).raise_for_status()
 
-    def __init__(self, sandbox_url: str, partner: str, random: Random) -> None:
-        self._answers = f"{sandbox_url}/{partner}/_answers"
-        self._moods = MOODS[partner]
-        self._random = Random(random.getrandbits(32))
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._change, name="weather", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+def answer_well(sandbox_url: str, partner: str) -> None:
+    requests.delete(f"{sandbox_url}/{partner}/_answers", timeout=10).raise_for_status()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ends.set()
-        self._thread.join()
-        requests.delete(self._answers, timeout=10).raise_for_status()
 
-    def _change(self) -> None:
+@contextmanager
+def weather(
+    sandbox_url: str, partner: str, moods: Sequence[Mood], random: Random
+) -> Iterator[None]:
+    """Another mood of the partner every few seconds; fair in the end."""
+    own = Random(random.getrandbits(32))
+
+    def change(ends: threading.Event) -> None:
         spell = SPELL_S
-        while not self._ends.wait(self._random.uniform(*spell)):
-            mood = self._random.choice(self._moods)
-            requests.post(self._answers, json=mood, timeout=10).raise_for_status()
+        while not ends.wait(own.uniform(*spell)):
+            mood = own.choice(moods)
+            answer_with(sandbox_url, partner, mood)
             spell = HANGING_S if mood.get("mode") == "hang" else SPELL_S
+
+    with beside("weather", change):
+        yield
+    answer_well(sandbox_url, partner)

@@ -15,18 +15,20 @@ from tests.chaos.load import Event
 from tests.chaos.shown import Shown
 
 LOOK_EVERY_S = 0.2
-# What lives on when nothing waits and nobody pumps; digests, counts and letters, not deliveries.
+# What lives on when nothing waits and nobody pumps begins so: digests, counts, letters and what
+# operators did, but no delivery that is to move.
 LASTING = (
     "meta",
     "counts",
     "throttle",
     "seen",
-    "seen:",
     "wake",
     "dead",
-    "dead:at",
     "unmapped",
-    "unmapped:at",
+    "settled",
+    "day:",
+    "actions",
+    "replay",
 )
 LASTING_PREFIXES = (f"{PREFIX}celery:", f"{PREFIX}{{source:", f"{PREFIX}workers", f"{PREFIX}ticks")
 

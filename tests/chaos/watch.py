@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import redis
 
 from app.clock import milliseconds
-from app.log import Census, Log
+from app.ledger import Census
+from app.log import Log
 from tests.chaos.beside import beside
 
 LOOK_EVERY_S = 0.2

@@ -76,7 +76,7 @@ def leftovers(store: redis.Redis, names: Iterable[str], within_s: float) -> list
 def _left(store: redis.Redis, names: Iterable[str]) -> list[str]:
     lasting = (
         *LASTING_PREFIXES,
-        *(destination_key(name, key) for name in names for key in LASTING),
+        *(f"{PREFIX}{{{name}}}:{key}" for name in names for key in LASTING),
     )
     keys = sorted(key.decode() for key in store.scan_iter(count=1000))
     return [key for key in keys if not key.startswith(lasting) and not _emptied(store, key)]

@@ -46,11 +46,16 @@ class Leased:
 
     `deaths` are the most pumps in a row that died holding one of them; those come first in which a
     pump died that had one delivery alone.
+    `paced` tells that the throttle is to be asked before each request, `careful` that this is the
+    one pump that may send after a hold, and `probe` that it sends the probe first.
     """
 
     partitions: tuple[int, ...]
     left: bool
     deaths: int = 0
+    paced: bool = False
+    careful: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,7 @@ class Reading:
 class Heads:
     """What may move next.
 
-    `wake_waits` tells that another pump is asked for, `held` that the destination may not be sent
-    to any more.
+    `wake_waits` tells that another pump is asked for, `held` that this one may not send any more.
     """
 
     heads: tuple[Head, ...]
@@ -176,8 +180,9 @@ class Log:
                 return Held(int(until))
             case [b"full"]:
                 return Full()
-            case [b"leased", left, deaths, *mine]:
-                return Leased(tuple(mine), left=left == 1, deaths=deaths)
+            case [b"leased", left, deaths, wants, *mine]:
+                flags = bool(wants & 1), bool(wants & 2), bool(wants & 4)
+                return Leased(tuple(mine), left == 1, deaths, *flags)
             case answer:
                 raise ValueError(answer)
 

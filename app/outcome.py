@@ -7,6 +7,8 @@ from typing import Literal, Protocol, assert_never
 
 from app.backoff import jittered
 
+Cause = Literal["down", "throttled", "credentials", "refusals"]
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -32,10 +34,15 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The destination takes nothing now. It is not the event's fault, so no attempt is spent."""
+    """The destination takes nothing now. It is not the event's fault, so no attempt is spent.
+
+    It is `down`, or `throttled` (it asks for fewer), or refuses the `credentials`; `after` is its
+    own wish, and `why` names the setting to look at.
+    """
 
     why: str
     after: timedelta | None = None
+    cause: Cause = "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,15 @@ class RetryAt:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It stays where it is and the whole destination waits."""
+    """It stays where it is and the whole destination waits.
+
+    While it is `down` or `throttled` for a time, with refused `credentials` or too many `refusals`
+    until an operator resumes it.
+    """
 
     why: str
-    after: timedelta | None
+    after: timedelta | None = None
+    cause: Cause = "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +137,8 @@ def decide(
             return Done("delivered")
         case Skipped():
             return Done("skipped")
-        case Unavailable(why, after):
-            return Hold(why, after)
+        case Unavailable(why, after, cause):
+            return Hold(why, after, cause)
         case Rejected(why):
             return Bury("rejected", why)
         case Unconfirmed(why):

@@ -14,14 +14,14 @@ from random import Random
 import redis
 import structlog
 
+from app.breaker import Breaker
 from app.clock import Clock, milliseconds
 from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
 from app.lane import Lane
 from app.log import LEASE_MS, Leased, Settlement, StaleLease
-from app.outcome import Delivered, Hold, Rejected, reason
+from app.outcome import Delivered, Hold, Rejected
 from app.sender import Landed, Sender
-from app.streak import Streak
 from app.verdict import put_behind, settlements, untransformable
 
 SLICE_S = 5.0
@@ -29,7 +29,6 @@ LINGER_S = 1.0
 TICK_S = 1.0
 LOOK_S = 0.01
 LOOK_MAX_S = 0.1
-PROBE_S = 5.0
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
 
 logger = structlog.get_logger("pump")
@@ -73,8 +72,10 @@ class Pump:
         self._renew_at = 0.0
         self._send_at = 0.0
         self._look_s = LOOK_S
-        self._streak = Streak()
-        self._recovering = False
+        self._breaker = Breaker(lane, Leased((), left=False), clock)
+        self._aside: list[Sequence[Prepared]] = []
+        self._paced = self._account.rate is not None
+        self._ask_at = 0.0
 
     def run(self) -> Report:
         """Pump until nothing is left for a while, the time is over, or the destination is held."""
@@ -85,11 +86,14 @@ class Pump:
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
         report.partitions = len(leased.partitions)
+        self._breaker = Breaker(self._lane, leased, self._clock)
+        self._paced = self._paced or leased.paced
+        self._ask_at = began + TICK_S
         self._begin(leased)
         self._renew_at = began + RENEW_EVERY_S
         in_order = False
         try:
-            if self._answers():
+            if self._breaker.answers():
                 if leased.left:
                     self._lane.wake()
                 self._work(began + SLICE_S)
@@ -99,6 +103,7 @@ class Pump:
         except (redis.ConnectionError, redis.TimeoutError):
             self._log.abandon(self._token)
             raise
+        report.held = report.held or self._breaker.held
         # What else is raised is a bug, or kills the process: leases that end by themselves tell.
         if self._log.release(self._token, in_order=in_order):
             report.wake = True
@@ -128,20 +133,6 @@ class Pump:
             order = self._random.sample(order, len(order))
         self._intake.begin(order, limit)
 
-    def _answers(self) -> bool:
-        """Whether the destination answers again after failures; asked with its harmless probe."""
-        self._recovering = self._throttle.take(0).failures > 0
-        if not self._recovering:
-            return True
-        probe = self._destination.probe(self._account)
-        spent = max(0.0, self._account.deadline.total_seconds() - PROBE_S)
-        reply = self._lane.client.send(probe, time.monotonic() - spent)
-        outcome = self._destination.read(reply, probe)
-        if isinstance(outcome, Delivered):
-            return True
-        self._hold(Hold(reason(outcome) or "the probe failed", None))
-        return False
-
     def _work(self, until: float) -> None:
         listen, idle_since = False, time.monotonic()
         with ThreadPoolExecutor(self._account.concurrency) as threads:
@@ -149,7 +140,7 @@ class Pump:
             while True:
                 now = time.monotonic()
                 self._renew(now)
-                may_send = now < until and not self._report.held and not self._intake.held
+                may_send = now < until and not self._stopped
                 if may_send:
                     self._settle(self._intake.fill(listen=listen))
                     self._send(sender)
@@ -157,7 +148,7 @@ class Pump:
                     self._collect(sender)
                 elif not may_send:
                     return
-                elif self._hand.waiting:
+                elif self._hand.waiting or self._aside:
                     time.sleep(max(0.0, min(self._send_at - time.monotonic(), TICK_S)))
                 elif self._intake.wake_waits or time.monotonic() - idle_since > LINGER_S:
                     return
@@ -172,20 +163,19 @@ class Pump:
             self._renew_at = now + RENEW_EVERY_S
 
     @property
-    def _slots(self) -> int:
-        """How many requests may be under way."""
-        return 1 if self._recovering else self._account.concurrency
+    def _stopped(self) -> bool:
+        return bool(self._report.held or self._breaker.held or self._intake.held)
 
     def _send(self, sender: Sender) -> None:
-        """Send what may go now: as much as the throttle grants, one call at a time after failures.
+        """Send what may go now: as much as the throttle grants, and the breaker lets through.
 
         What must not be repeated is marked first; the deadline of its call counts from before the
         mark, so that the lease, which the mark prolongs, outlasts the call.
         """
         since = time.monotonic()
-        if since < self._send_at or sender.under_way >= self._slots:
+        if since < self._send_at or sender.under_way >= self._breaker.slots:
             return
-        going = self._granted(self._next(self._slots - sender.under_way))
+        going = self._granted(self._next(self._breaker.slots - sender.under_way))
         perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
         if perishable:
             self._log.mark(self._token, perishable)
@@ -204,19 +194,25 @@ class Pump:
         self._settle([untransformable(one.head, bug, self._clock()) for one in sent])
 
     def _next(self, count: int) -> list[Sequence[Prepared]]:
-        """What goes into the next requests, at most `count` of them."""
+        """What goes into the next requests, at most `count` of them.
+
+        What the destination failed on goes again once it took something else, or nothing is left.
+        """
         taken: list[Sequence[Prepared]] = []
         while len(taken) < count and (sent := self._hand.take()):
             taken.append(sent)
+        if self._aside and not taken:
+            self._hand.put_back(self._aside.pop(0))
+            taken = [self._hand.take()]
         return taken
 
     def _granted(self, asked: Sequence[Sequence[Prepared]]) -> list[Sequence[Prepared]]:
         """What the throttle grants of these requests; the rest goes back into the hand."""
         if not asked:
             return []
-        if self._account.rate is None:
+        if not self._paced and self._free():
             return list(asked)
-        grant = self._throttle.take(sum(map(len, asked)))
+        grant = self._throttle.take(sum(map(len, asked)), self._token)
         going, back, left = [], [], grant.granted
         for sent in asked:
             going.append(sent[:left])
@@ -226,13 +222,22 @@ class Pump:
             if sent:
                 self._hand.put_back(sent)
         self._send_at = time.monotonic() + grant.wait_ms / 1000
-        if grant.wait_ms > TICK_S * 1000:
+        if grant.stop:
             self._report.held = "throttled"
         return [sent for sent in going if sent]
 
+    def _free(self) -> bool:
+        """Whether this pump may send without asking; it looks once a tick whether that holds."""
+        now = time.monotonic()
+        if now >= self._ask_at:
+            self._ask_at = now + TICK_S
+            grant = self._throttle.take(0, self._token)
+            self._paced = grant.paced or grant.stop
+        return not self._paced
+
     def _collect(self, sender: Sender) -> None:
         """Settle what has come back. While a request more could go, look often for one."""
-        busy = sender.under_way >= self._slots
+        busy = sender.under_way >= self._breaker.slots
         self._look_s = min(self._look_s * 2, LOOK_MAX_S)
         settled: list[Settlement] = []
         for landed in sender.landed(TICK_S if busy else self._look_s):
@@ -241,37 +246,34 @@ class Pump:
         self._settle(settled)
 
     def _judge(self, landed: Landed) -> list[Settlement]:
-        sent = landed.sent
-        if isinstance(landed.outcome, Rejected) and len(sent) > 1:
+        sent, outcome = landed.sent, self._breaker.weighed(landed)
+        if len(sent) > 1 and (isinstance(outcome, Rejected) or outcome is not landed.outcome):
             self._hand.split(sent)
             return []
-        self._hand.finish(sent)
-        self._watch(landed)
         settled = settlements(
             sent,
-            landed.outcome,
+            outcome,
             landed.exchange,
             self._account.retry,
             self._random,
             ordered=self._destination.ordered,
         )
         if isinstance(settled, Hold):
-            self._hold(settled)
+            self._aside.append(sent)
             return [Settlement(one.head, "unmark") for one in sent if not one.item.repeatable]
+        self._hand.finish(sent)
+        if isinstance(outcome, Delivered):
+            self._put_back()
+            if outcome.unapplied:
+                self._tell_unapplied(sent, outcome.unapplied)
         blocked = [one.head.delivery.user for one in settled if one.verb == "block"]
         behind = [one.head for user in blocked for one in self._hand.withdraw(user)]
         return settled + [put_behind(head) for head in behind]
 
-    def _watch(self, landed: Landed) -> None:
-        """Hold the destination when it is to blame, and forget its failures with a success."""
-        first = any(not one.head.delivery.attempts for one in landed.sent)
-        if hold := self._streak.after(landed.outcome, first=first):
-            self._hold(hold)
-        if isinstance(landed.outcome, Delivered):
-            if self._recovering:
-                self._recovering = not self._throttle.clear()
-            if landed.outcome.unapplied:
-                self._tell_unapplied(landed.sent, landed.outcome.unapplied)
+    def _put_back(self) -> None:
+        """Something was delivered: what the destination failed on goes first again."""
+        while self._aside:
+            self._hand.put_back(self._aside.pop())
 
     def _tell_unapplied(self, sent: Sequence[Prepared], fields: Sequence[str]) -> None:
         """Name what somebody has to change at the destination by hand."""
@@ -283,10 +285,6 @@ class Pump:
                 message_id=one.head.delivery.id,
                 fields=list(fields),
             )
-
-    def _hold(self, hold: Hold) -> None:
-        self._report.held = hold.why
-        self._throttle.hold(hold.why, hold.after)
 
     def _settle(self, settled: Sequence[Settlement]) -> None:
         if not settled:

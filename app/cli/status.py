@@ -19,6 +19,7 @@ from app.log import Log
 from app.presence import alive_since, live_queues
 from app.readiness import Obstacle, connect_once, obstacles, standing_still
 from app.settings import DestinationSettings, Settings
+from app.throttle import FOREVER_MS
 from app.wake import queue_name
 
 LOOK_EVERY_S = 0.25
@@ -64,6 +65,8 @@ def state(standing: Standing) -> tuple[str, str]:
     census = standing.census
     if not standing.served:
         return "unattended", f"no worker consumes the queue {queue_name(standing.account.queue)}"
+    if census.held_until == FOREVER_MS:
+        return "paused", census.why
     if census.held_until is not None:
         return "throttled", f"held until {_iso(census.held_until)}: {census.why}"
     if census.failures:

@@ -18,7 +18,7 @@ local answer = {
   tonumber(redis.call('HGET', KEYS[9], 'unconfirmed') or 0),
   pumping(KEYS[2], now),
   held_until(KEYS[3], now), redis.call('HGET', KEYS[3], 'failures') or 0,
-  redis.call('HGET', KEYS[3], 'why') or '', oldest < math.huge and oldest or 0,
+  held_why(KEYS[3]), oldest < math.huge and oldest or 0,
 }
 for _, word in ipairs(redis.call('HGETALL', KEYS[1])) do answer[#answer + 1] = word end
 return answer

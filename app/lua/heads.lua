@@ -6,7 +6,7 @@
 -- ARGV     1 now  2 token, then for each partition
 --          partition, entry to read after ('' for the beginning), entries at most, retries at most
 -- Returns  {'stale'} when another pump took one over, else {1 when a wake waits, 1 when the
---          destination is held, the next moment at which a retry is due ('' for none), then for
+--          pump has to stop, for the destination is held, the next moment at which a retry is due ('' for none), then for
 --          each partition
 --          {partition, {entry, payload, ...} of its retries, entries of its log,
 --          {entry, token, ...} of what is being sent, entries whose user waits for a retry}}
@@ -40,7 +40,7 @@ local function behind(partition, entries)
   return found
 end
 
-local held = held_until(KEYS[8], now) > 0 and 1 or 0
+local held = shut_out(KEYS[8], token, now) and 1 or 0
 local answer = { redis.call('EXISTS', KEYS[2]), held, '' }
 for i = 3, #ARGV, 4 do
   local partition, after, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])

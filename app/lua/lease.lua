@@ -6,8 +6,12 @@
 --          8 deaths  9 alone
 -- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
 -- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
---          for them, most pumps in a row that died holding one of them, partition...}, those first
---          in which a pump died with one delivery alone; without one there is nothing to do
+--          for them, most pumps in a row that died holding one of them, what the throttle wants (the
+--          sum of 1 ask it before each request, 2 send one at a time until something is delivered,
+--          4 send the probe first), partition...}, those first in which a pump died with one
+--          delivery alone; without one there is nothing to do
+--
+-- After a hold one pump alone is let in, for as long as its leases run.
 --
 -- A second run with the same token keeps what it has. A crash after it leaves leases that end: who
 -- takes over what was not released counts a death.
@@ -17,7 +21,8 @@ local ready, leases, holders, pumps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 redis.call('DEL', KEYS[6])
 local held = held_until(KEYS[5], now)
-if held > 0 then return { 'held', tostring(held) } end
+if probed(KEYS[5], pumps, token, now) then held = math.max(held, now + 1000) end
+if held > 0 then return { 'held', string.format('%.0f', held) } end
 
 local ends = redis.call('ZRANGE', pumps, 0, -1, 'WITHSCORES')
 for i = 1, #ends, 2 do
@@ -50,7 +55,7 @@ end
 for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) do
   if taken[partition] or not leased(leases, partition, now) then take(partition) end
 end
-if #mine == 0 then return { 'leased', 0, 0 } end
+if #mine == 0 then return { 'leased', 0, 0, 0 } end
 for partition = 0, partitions - 1 do
   if #mine >= share then break end
   if not leased(leases, partition, now) then take(partition) end
@@ -69,8 +74,13 @@ for _, partition in ipairs(mine) do
 end
 redis.call('ZADD', pumps, now + length, token)
 if redis.call('ZCARD', pumps) >= pumps_max then left = 0 end
+local wants = limited_rate(KEYS[5], now) and 1 or 0
+if half_open(KEYS[5]) then
+  redis.call('HSET', KEYS[5], 'prober', token)
+  wants, left = wants + 2 + (redis.call('HEXISTS', KEYS[5], 'probe') == 1 and 4 or 0), 0
+end
 if left == 1 then redis.call('SET', KEYS[6], now) end
-local answer = { 'leased', left, deaths }
+local answer = { 'leased', left, deaths, wants }
 for _, suspected in ipairs({ 1, 0 }) do
   for _, partition in ipairs(mine) do
     if redis.call('HEXISTS', KEYS[9], partition) == suspected then

@@ -21,10 +21,68 @@ local function pumping(pumps, now)
   return redis.call('ZCOUNT', pumps, '(' .. now, now + LEASE_MAX_MS)
 end
 
--- Until when the destination may not be sent to; 0 when it may.
-local function held_until(throttle, now)
+-- When a pause ends, which only an operator does: the last moment that a date can tell.
+local FOREVER_MS = 253402300799000
+
+-- Until when a failure holds the destination; 0 when none does.
+local function failed_until(throttle, now)
   local moment = tonumber(redis.call('HGET', throttle, 'until') or 0)
   return moment > now and moment <= now + HOLD_MAX_MS and moment or 0
+end
+
+-- Until when the destination may not be sent to: a pause, a failure or its own rate; 0 when it may.
+local function held_until(throttle, now)
+  if redis.call('HEXISTS', throttle, 'paused_by') == 1 then return FOREVER_MS end
+  local paced = tonumber(redis.call('HGET', throttle, 'paced') or 0)
+  if paced <= now or paced > now + HOLD_MAX_MS then paced = 0 end
+  return math.max(failed_until(throttle, now), paced)
+end
+
+-- Why it may not be sent to, or failed last.
+local function held_why(throttle)
+  local why = redis.call('HMGET', throttle, 'paused_why', 'why', 'paced')
+  return why[1] or why[2] or why[3] and 'rate' or ''
+end
+
+-- After a hold one pump alone may send until something is delivered: its prober.
+local function half_open(throttle)
+  return tonumber(redis.call('HGET', throttle, 'failures') or 0) > 0
+end
+
+-- Whether that one pump is at work and is not this one.
+local function probed(throttle, pumps, token, now)
+  local prober = half_open(throttle) and redis.call('HGET', throttle, 'prober')
+  if not prober or prober == token then return false end
+  local ends = tonumber(redis.call('ZSCORE', pumps, prober) or 0)
+  return ends > now and ends <= now + LEASE_MAX_MS
+end
+
+-- Whether a pump that is at work has to stop: it began before the others had to hold.
+local function shut_out(throttle, token, now)
+  if held_until(throttle, now) > 0 then return true end
+  return half_open(throttle) and redis.call('HGET', throttle, 'prober') ~= token
+end
+
+-- The rate to which a destination's 429s have led, in deliveries per second; nil when it is as
+-- configured again (`rate`, nil for none). It grows by a tenth every five seconds.
+local function limited_rate(throttle, now, rate)
+  local state = redis.call('HMGET', throttle, 'limit', 'limited_at')
+  local limit, since = tonumber(state[1]), tonumber(state[2])
+  if not limit or since > now + HOLD_MAX_MS then return nil end
+  local grown = limit * 1.1 ^ math.max(0, math.floor((now - since) / 5000))
+  return grown < (rate or 10 * limit) and grown or nil
+end
+
+-- Counts by the second what a destination takes; a 429 asks how much that was.
+local function count_taken(throttle, now, count)
+  local second = math.floor(now / 1000)
+  local last = redis.call('HMGET', throttle, 'second', 'taken')
+  if tonumber(last[1] or 0) == second then
+    redis.call('HINCRBY', throttle, 'taken', count)
+    return
+  end
+  local before = tonumber(last[1] or 0) == second - 1 and last[2] or 0
+  redis.call('HSET', throttle, 'second', second, 'taken', count, 'taken_before', before)
 end
 
 -- How long ago a wake was sent that no pump has answered yet; huge when none was.
@@ -53,7 +111,7 @@ end
 
 -- Whether a partition is due that nobody holds, and one more pump may come for it.
 local function wanted(ready, leases, pumps, throttle, now, pumps_max)
-  if held_until(throttle, now) > 0 then return false end
+  if held_until(throttle, now) > 0 or probed(throttle, pumps, '', now) then return false end
   if pumping(pumps, now) >= pumps_max then return false end
   for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) do
     if not leased(leases, partition, now) then return true end

@@ -4,7 +4,7 @@
 -- KEYS     1 holders  2 ready  3 counts  4 log:  5 due:  6 late:  7 answers  8 sending:  9 blocked:
 --          10 order:  11 behind:  12 unmapped  13 unmapped:at  14 dead  15 dead:deliveries
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
---          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled
+--          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing), then for each delivery
 --          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user, and with
@@ -145,6 +145,7 @@ for day, counts in pairs(tally) do
   for _, name in ipairs({ 'delivered', 'skipped' }) do
     if counts[name] > 0 then redis.call('HINCRBY', KEYS[3], name, counts[name]) end
   end
+  if counts.delivered > 0 then count_taken(KEYS[26], now, counts.delivered) end
 end
 for partition in pairs(touched) do refresh(KEYS[2], log, due, partition, now, false) end
 if ARGV[4] ~= '' then

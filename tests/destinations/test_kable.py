@@ -254,11 +254,17 @@ NO = b'{"message":"Unauthorized"}'
             Answer(401, {"x-request-id": "r1"}, NO),
             Unavailable(
                 "Kable answered 401, Unauthorized (X-REQUEST-ID r1): "
-                "look at api_key and kable_client_id"
+                "look at api_key and kable_client_id",
+                cause="credentials",
             ),
         ),
-        (Answer(403), Unavailable("Kable answered 403: look at api_key and kable_client_id")),
-        (Answer(429, retry_after=AFTER), Unavailable("Kable answered 429", AFTER)),
+        (
+            Answer(403),
+            Unavailable(
+                "Kable answered 403: look at api_key and kable_client_id", cause="credentials"
+            ),
+        ),
+        (Answer(429, retry_after=AFTER), Unavailable("Kable answered 429", AFTER, "throttled")),
         (Answer(502), Unavailable("Kable answered 502")),
         (Answer(503, retry_after=AFTER), Unavailable("Kable answered 503", AFTER)),
         (Answer(504), Unavailable("Kable answered 504")),

@@ -36,7 +36,7 @@ from app.destinations.kana.calls import (
     body,
     request,
 )
-from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
+from app.outcome import Cause, Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
 from app.segment import Event
 
 ANN = Identity("u1", "Ann", "ann@example.com", "cus_1")
@@ -286,14 +286,15 @@ def test_usage_is_repeated_by_nobody_where_its_fate_is_unknown(
 def test_what_is_not_the_events_fault_holds_the_destination(
     step: Step, reply: Reply, why: str
 ) -> None:
-    assert read(step, reply) == Unavailable(why)
+    cause: Cause = "credentials" if "api_key" in why else "down"
+    assert read(step, reply) == Unavailable(why, cause=cause)
 
 
 @pytest.mark.parametrize("step", [USAGE, *STEPS])
 def test_a_limit_of_its_rate_is_waited_out_whatever_the_body_says(step: Step) -> None:
     slow = error("Slow down", "TOO_MANY_REQUESTS", status=429)
     reply = Answer(429, body=slow.body, retry_after=AFTER)
-    assert read(step, reply) == Unavailable("Kana answered 429, Slow down", AFTER)
+    assert read(step, reply) == Unavailable("Kana answered 429, Slow down", AFTER, "throttled")
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -208,13 +208,15 @@ def test_a_rate_is_kept_and_arrays_stay_arrays(
     assert report.requests <= 10
 
 
-def test_when_all_is_refused_the_destination_is_held_and_not_all_is_buried(
+def test_when_all_is_refused_the_destination_is_paused_and_not_all_is_buried(
     store: redis.Redis, log: Log, account: KableAccount
 ) -> None:
     log.append([admission(n, f"user-{n}") for n in range(300)])
     misbehave(account, status=404)
     report = pump(store, account)
-    assert "refusals in a row" in report.held
+    state = Throttle(store, account).state()
+    assert (state.paused_by, state.paused_why) == ("relay", report.held)
+    assert "20 refusals, the last: Kable answered 404" in report.held
     assert report.settled["bury"] < 50
     assert log.census().waiting > 200
 

@@ -72,7 +72,7 @@ def ms(length: timedelta) -> int:
         (Delivered(), Done("delivered")),
         (Skipped("no rule"), Done("skipped")),
         (Unavailable("503"), Hold("503", None)),
-        (Unavailable("429", SECOND), Hold("429", SECOND)),
+        (Unavailable("429", SECOND, "throttled"), Hold("429", SECOND, "throttled")),
         (Rejected("400"), Bury("rejected", "400")),
     ],
 )

@@ -226,8 +226,10 @@ def _meaning(answer: Answer) -> Outcome:
         case (2, _) | (_, 409):
             return Delivered()
         case _, 401 | 403:
-            return Unavailable(f"{told}: look at api_key and kable_client_id")
-        case _, 429 | 502 | 503 | 504:
+            return Unavailable(f"{told}: look at api_key and kable_client_id", cause="credentials")
+        case _, 429:
+            return Unavailable(told, after, "throttled")
+        case _, 502 | 503 | 504:
             return Unavailable(told, after)
         case (_, 408) | (5, _):
             return Retryable(told, after)

@@ -137,9 +137,9 @@ def _failure(
     why = f"Kana answered {answer.status}"
     why += f", {fault.message[:MESSAGE_MAX]}" if fault and fault.message else ""
     if answer.status in (401, 403) or (fault and fault.is_of_credentials):
-        return Unavailable(f"{why}: look at api_key")
+        return Unavailable(f"{why}: look at api_key", cause="credentials")
     if answer.status == 429:  # noqa: PLR2004 - the status says what it is
-        return Unavailable(why, answer.retry_after)
+        return Unavailable(why, answer.retry_after, "throttled")
     if fault is None:
         return _without_a_fault(step, answer, content, why)
     if fault.tells_that_it_is_missing:

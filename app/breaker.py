@@ -1,0 +1,116 @@
+"""One pump's part in the circuit breaker: it weighs what its requests came to, and acts on it."""
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import assert_never
+
+from app.clock import Clock
+from app.destination import Answer
+from app.hand import Prepared
+from app.health import Health
+from app.lane import Lane
+from app.log import Leased
+from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, reason
+from app.sender import Landed
+from app.throttle import fingerprint
+
+PROBE_S = 5.0
+
+
+class Breaker:
+    """Holds or pauses the destination when it is to blame; `held` says why.
+
+    After a hold a careful pump sends one request at a time until something is delivered,
+    which ends the caution of all.
+    """
+
+    def __init__(self, lane: Lane, leased: Leased, clock: Clock) -> None:
+        self._lane = lane
+        self._clock = clock
+        self._probes = leased.probe
+        self._careful = leased.careful
+        self._health = Health(fragile=leased.careful)
+        self.held = ""
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be under way."""
+        one_by_one = self._careful or self._health.failing
+        return 1 if one_by_one else self._lane.account.concurrency
+
+    def answers(self) -> bool:
+        """Whether the destination may be sent to; after failures it is asked with its probe."""
+        if not self._probes:
+            return True
+        lane, began_at = self._lane, self._clock()
+        probe = lane.destination.probe(lane.account)
+        spent = max(0.0, lane.account.deadline.total_seconds() - PROBE_S)
+        reply = lane.client.send(probe, monotonic() - spent)
+        match lane.destination.read(reply, probe):
+            case Delivered():
+                self._health.answered(began_at)
+                return True
+            case Unavailable(why, after, cause):
+                self.hold(Hold(why, after, cause))
+            case failure:
+                self.hold(Hold(reason(failure) or "the probe failed"))
+        return False
+
+    def weighed(self, landed: Landed) -> Outcome:
+        """The outcome for the deliveries of a request, once it is known whose fault it is.
+
+        What fails again though the destination took others since is at fault itself: it may be
+        tried again, later. The destination is held as soon as it is to blame.
+        """
+        outcome, sent = landed.outcome, landed.sent
+        blamed = isinstance(outcome, Unavailable) and self._blames(landed)
+        if isinstance(outcome, Delivered):
+            self._health.answered(landed.exchange.began_at)
+        if self._careful or not blamed:
+            to_be_split = isinstance(outcome, Rejected) and len(sent) > 1
+            first = any(not one.head.delivery.attempts for one in sent)
+            hold = None if to_be_split else self._health.after(outcome, first=first)
+            if hold is not None:
+                self.hold(hold)
+        if self._careful and isinstance(outcome, Delivered) and self._lane.throttle.clear():
+            self._careful = self._health.fragile = False
+        if isinstance(outcome, Unavailable) and blamed:
+            return Retryable(outcome.why, outcome.after)
+        return outcome
+
+    def hold(self, hold: Hold) -> None:
+        """Hold the destination for a time, or pause it until an operator has looked at it."""
+        self.held = self.held or hold.why
+        throttle = self._lane.throttle
+        match hold.cause:
+            case "down" | "throttled":
+                throttle.hold(hold.why, hold.after, hold.cause)
+            case "credentials":
+                digest_key = self._lane.log.layout.digest_key
+                refused = fingerprint(self._lane.account, digest_key)
+                throttle.pause("relay", hold.why, refused, hold.cause)
+            case "refusals":
+                throttle.pause("relay", hold.why, cause=hold.cause)
+            case _ as never:
+                assert_never(never)
+
+    def _blames(self, landed: Landed) -> bool:
+        """Only an answer to what may be repeated can be an event's own fault."""
+        exchange = landed.exchange
+        if not isinstance(exchange.reply, Answer) or not _are_repeatable(landed.sent):
+            return False
+        if isinstance(landed.outcome, Unavailable) and landed.outcome.cause != "down":
+            return False
+        for one in landed.sent if self._careful else ():
+            for attempt in one.head.delivery.attempts[-1:]:
+                self._health.failed_before(_name(one), attempt.at + attempt.took)
+        names = map(_name, landed.sent)
+        return self._health.blames(names, exchange.began_at, exchange.ended_at)
+
+
+def _are_repeatable(sent: Sequence[Prepared]) -> bool:
+    return all(one.item.repeatable for one in sent)
+
+
+def _name(prepared: Prepared) -> tuple[int, str]:
+    return prepared.head.partition, prepared.head.entry

@@ -1,0 +1,80 @@
+"""When failures are the destination's, and when they are an event's own. Pure."""
+
+from collections.abc import Hashable, Iterable
+
+from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
+
+FAILURES_MAX = 5
+FAILURES_MAX_FRAGILE = 2
+REFUSALS_MAX = 20
+
+
+class Health:
+    """What the requests of one pump came to. Failures and refusals count up, successes down.
+
+    `fragile` is a destination that has just been down: it is held again sooner.
+    """
+
+    def __init__(self, *, fragile: bool = False) -> None:
+        self.fragile = fragile
+        self.failing = False
+        self._failures: list[Unavailable | Retryable | Unconfirmed] = []
+        self._refusals = 0
+        self._failed_at: dict[Hashable, int] = {}
+        self._answered_at = 0
+
+    def answered(self, began_at: int) -> None:
+        """A call that began then (ms since the epoch) was a success."""
+        self._answered_at = max(self._answered_at, began_at)
+
+    def after(self, outcome: Outcome, *, first: bool) -> Hold | None:
+        """The hold that follows, if one does.
+
+        `first` tells that this was a first attempt: what has failed before says more of itself
+        than of the destination, so that it does not count as a failure.
+        """
+        match outcome:
+            case Delivered():
+                self.failing = False
+                self._failures = self._failures[:-1]
+                self._refusals = max(0, self._refusals - 1)
+            case Unavailable(why, after, cause) if cause != "down":
+                return Hold(why, after, cause)
+            case Unavailable():
+                return self._failed(outcome)
+            case Retryable() | Unconfirmed() if first:
+                return self._failed(outcome)
+            case Rejected(why):
+                self._refusals += 1
+                if self._refusals >= REFUSALS_MAX:
+                    return Hold(f"{REFUSALS_MAX} refusals, the last: {why}", cause="refusals")
+        return None
+
+    def blames(self, deliveries: Iterable[Hashable], began_at: int, ended_at: int) -> bool:
+        """Whether a failure of the destination is the fault of one of these after all.
+
+        It is when one had failed before and others were a success since, in a call that began
+        later. Moments are those of the failed call, in ms since the epoch.
+        """
+        names = list(deliveries)
+        failed = [self._failed_at[name] for name in names if name in self._failed_at]
+        self._failed_at.update((name, ended_at) for name in names)
+        return any(at <= self._answered_at <= began_at for at in failed)
+
+    def failed_before(self, delivery: Hashable, ended_at: int) -> None:
+        """A delivery's earlier attempt failed then (ms since the epoch)."""
+        self._failed_at.setdefault(delivery, ended_at)
+
+    def _failed(self, failure: Unavailable | Retryable | Unconfirmed) -> Hold | None:
+        self.failing = True
+        self._failures.append(failure)
+        if len(self._failures) < self._failures_max(failure):
+            return None
+        wishes = [one.after for one in self._failures if not isinstance(one, Unconfirmed)]
+        return Hold(failure.why, max((wish for wish in wishes if wish), default=None))
+
+    def _failures_max(self, failure: Unavailable | Retryable | Unconfirmed) -> int:
+        """A second delivery that nobody may repeat is not put at risk to learn what it costs."""
+        if not self.fragile:
+            return FAILURES_MAX
+        return 1 if isinstance(failure, Unconfirmed) else FAILURES_MAX_FRAGILE

@@ -1,6 +1,7 @@
 """The command `relay`. Exit codes: 0 done, 1 failed, 2 wrong use, 3 not reachable."""
 
 import sys
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -126,6 +127,46 @@ def status(
     from app.cli.status import run
 
     raise typer.Exit(run(settings(config), url, wait or 0, as_json=as_json))
+
+
+Day = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", show_default=False)
+]
+
+
+@relay.command()
+def reconcile(
+    destination: Annotated[str | None, typer.Argument(help="Default: all.")] = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+    user: Annotated[str | None, typer.Option(help="Only this user's or customer's.")] = None,
+    feature: Annotated[str | None, typer.Option(help="With --user: of this feature.")] = None,
+    unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="Only these.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what was delivered with what the destinations themselves count.
+
+    \b
+    Kable  by day, from --since to --until (default: the last seven days); with
+           --user only Kable's own count of that clientId
+    Kana   its count beside all usage that is unconfirmed; with --user and
+           --feature its count of that user and feature
+
+    \b
+    Exit codes:
+      0  nothing differs, nothing is unconfirmed
+      1  something differs or is unconfirmed, or a destination gave no count
+      2  wrong use
+      3  the store or a destination does not answer
+
+    Example: relay reconcile kable --since 2026-05-01 --until 2026-05-31
+    """  # noqa: D301 - Click keeps the lines of a block that begins with this backspace
+    from app.cli.reconcile import Wish, run
+
+    wish = Wish(destination, since, until, user, feature, unconfirmed=unconfirmed)
+    raise typer.Exit(run(settings(config), wish, as_json=as_json))
 
 
 @relay.command()

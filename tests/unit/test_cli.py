@@ -121,7 +121,7 @@ def repeats() -> Iterator[Repeats]:
 
 def test_version_and_help_answer_without_a_configuration(tmp_path: Path) -> None:
     assert relay("--version", folder=tmp_path).stdout == b"usage-relay 0.1.0\n"
-    for command in ("dev", "check", "status", "send"):
+    for command in ("dev", "check", "status", "reconcile", "send"):
         shown = relay(command, "--help", folder=tmp_path)
         assert (shown.returncode, b"Example: relay " in shown.stdout) == (0, True)
 

@@ -24,7 +24,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
 
     `id` is the event's message id, with `#<part>` where one event becomes several deliveries;
     `user` is the key of its order; `event` is the event's JSON as accepted, without its write
-    key; `accepted_at` is in ms since the epoch.
+    key; `accepted_at` is in ms since the epoch. `original` is the event that came, once an
+    operator has edited it.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     event: bytes
     accepted_at: int
     attempts: tuple[Attempt, ...] = ()
+    original: bytes | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,4 +1,4 @@
-"""Dead letters: deliveries that wait for an operator's decision."""
+"""What lists show of a dead letter, and how the store keeps it."""
 
 import msgspec
 
@@ -40,14 +40,14 @@ def letter(tried: Delivery, reason: str, message: str, now: int) -> Letter:
         message=message,
         status=status,
         source=tried.source,
-        event=_named(tried.event),
+        event=event_name(tried.event),
         accepted_at=tried.accepted_at,
         buried_at=now,
         attempts=len(tried.attempts),
     )
 
 
-def _named(event: bytes) -> str:
+def event_name(event: bytes) -> str:
     """How lists name it. What nothing can read is buried all the same."""
     try:
         decoded = Event.decode(event)

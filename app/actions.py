@@ -1,0 +1,58 @@
+"""What operators did to a destination, the newest thousand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from app.clock import Clock, milliseconds
+from app.keys import destination_key
+
+KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Who did what, to how many, when (ms since the epoch); `about` says to which or why.
+
+    `what` is a participle: paused, resumed, discarded, edited, replay began, replay cancelled.
+    """
+
+    at: int
+    who: str
+    what: str
+    count: int = 1
+    about: str = ""
+
+
+class Actions:
+    """The record of one destination."""
+
+    def __init__(self, store: redis.Redis, destination: str, clock: Clock = milliseconds) -> None:
+        self._store = store
+        self._key = destination_key(destination, "actions")
+        self._clock = clock
+
+    def record(self, who: str, what: str, count: int = 1, about: str = "") -> None:
+        fields: dict[str, str | int] = {
+            "at": self._clock(),
+            "who": who,
+            "what": what,
+            "count": count,
+            "about": about,
+        }
+        self._store.xadd(self._key, fields, maxlen=KEPT, approximate=True)  # type: ignore[arg-type]
+
+    def newest(self, count: int = 50) -> list[Action]:
+        """The newest first."""
+        entries = self._store.xrevrange(self._key, count=count)
+        return [
+            _action(fields)
+            for _, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)
+        ]
+
+
+def _action(fields: Mapping[bytes, bytes]) -> Action:
+    told = {name.decode(): value.decode() for name, value in fields.items()}
+    return Action(int(told["at"]), told["who"], told["what"], int(told["count"]), told["about"])

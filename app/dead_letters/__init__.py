@@ -1,0 +1,31 @@
+"""Dead letters: deliveries that wait for an operator's decision."""
+
+from app.dead_letters.edit import BadPayload
+from app.dead_letters.filter import BadFilter, Filter
+from app.dead_letters.index import Buried
+from app.dead_letters.kept import (
+    Changed,
+    DeadLetters,
+    End,
+    Group,
+    Opened,
+    Page,
+)
+from app.dead_letters.letters import Letter, decode, encode, letter
+
+__all__ = [
+    "BadFilter",
+    "BadPayload",
+    "Buried",
+    "Changed",
+    "DeadLetters",
+    "End",
+    "Filter",
+    "Group",
+    "Letter",
+    "Opened",
+    "Page",
+    "decode",
+    "encode",
+    "letter",
+]

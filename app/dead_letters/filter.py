@@ -1,0 +1,96 @@
+"""Which dead letters are meant."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from app.dead_letters.letters import Letter
+from app.timestamps import written
+
+MOMENTS = ("since", "until")
+
+
+class BadFilter(ValueError):
+    """A filter that means nothing; `field` names the member that is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Every member that is given must match; without any, all letters do.
+
+    `message_id` matches a delivery's id and, of an event that became several, their parts.
+    `since` (included) and `until` (not included) say when it was buried, in ms since the epoch.
+    Raises BadFilter.
+    """
+
+    reason: str | None = None
+    group: str | None = None
+    event: str | None = None
+    user: str | None = None
+    message_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if getattr(self, name) == "":
+                raise BadFilter(name, "expected a text, found an empty one")
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise BadFilter("until", "expected a moment after since")
+
+    @property
+    def scans(self) -> bool:
+        """Whether no index knows what matches, so that letters have to be looked at."""
+        return not (self.event is self.user is self.message_id is None)
+
+    def matches(self, letter: Letter) -> bool:
+        """Whether a letter has what the members ask for that no index of places knows."""
+        return (
+            self.reason in (None, letter.reason)
+            and self.event in (None, letter.event)
+            and self.user in (None, letter.user)
+        )
+
+    def written(self) -> dict[str, str]:
+        """Its JSON: what is given, moments in ISO 8601."""
+        given = msgspec.structs.asdict(self).items()
+        return {
+            name: _iso(value) if name in MOMENTS else value
+            for name, value in given
+            if value is not None
+        }
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> "Filter":
+        """The filter that such JSON means; null is as good as nothing. Raises BadFilter."""
+        members = {name: _member(name, value) for name, value in fields.items()}
+        return msgspec.structs.replace(cls(), **members)
+
+
+def _member(name: str, value: object) -> str | int | None:
+    if name not in Filter.__struct_fields__:
+        raise BadFilter(name, f"expected one of {', '.join(Filter.__struct_fields__)}")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadFilter(name, f"expected a text, found {type(value).__name__}")
+    return _moment(name, value) if name in MOMENTS else value
+
+
+def _moment(name: str, value: str) -> int:
+    """A moment without an offset is taken as UTC."""
+    try:
+        parsed = datetime.fromisoformat(value.strip().upper())
+    except ValueError:
+        expected = "expected a moment such as 2026-05-01 or 2026-05-01T09:30:00Z"
+        raise BadFilter(name, f"{expected}, found {value!r}") from None
+    at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+    return round(at.timestamp() * 1000)
+
+
+def _iso(moment: int) -> str:
+    return written(datetime.fromtimestamp(moment / 1000, UTC))

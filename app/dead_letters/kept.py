@@ -1,0 +1,215 @@
+"""The dead letters of one destination: find, count, open, edit and discard them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from itertools import islice
+from typing import Literal, cast
+
+import msgspec
+import redis
+
+from app import delivery
+from app.clock import Clock
+from app.dead_letters.edit import edited
+from app.dead_letters.filter import Filter
+from app.dead_letters.index import Buried, Index
+from app.dead_letters.letters import Letter, decode, encode, event_name
+from app.dead_letters.walk import Span
+from app.delivery import Delivery
+from app.keys import destination_key
+from app.scripts import Scripts
+from app.settings import DestinationSettings
+
+STEP = 500
+MICROSECONDS = 1_000
+LOOKED_MAX = 5_000
+DISCARDED_AT_ONCE = 100
+
+End = Literal["discarded", "delivered"]
+
+
+class Changed(Exception):
+    """The letter was replayed, discarded or edited meanwhile. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What failed alike; moments in ms since the epoch, `sample` is the key of the newest letter.
+
+    `message` and `status` are those of the first letter.
+    """
+
+    id: str
+    reason: str
+    message: str
+    status: int | None
+    count: int
+    first_at: int
+    last_at: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some letters, the newest first; None as `next_cursor` says that there are no more."""
+
+    items: tuple[Buried, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A letter with its delivery: the event and all attempts."""
+
+    key: str
+    letter: Letter
+    delivery: Delivery
+
+
+class DeadLetters:
+    """Takes time by the letters that it returns, not by those that there are.
+
+    Where a filter has to scan, it looks at a bounded number of letters with each call.
+    """
+
+    def __init__(
+        self, store: redis.Redis, account: DestinationSettings, clock: Clock | None = None
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._scripts = Scripts(store, account.id, clock)
+        self._index = Index(store, account.id)
+
+    def groups(self, reason: str | None = None) -> list[Group]:
+        """All groups, the one with the newest letter first."""
+        first = self._index.groups(reason)
+        pipe = self._store.pipeline(transaction=False)
+        for id_ in first:
+            members = self._index.members(id_)
+            pipe.zcard(members)
+            pipe.zrange(members, 0, 0, withscores=True)
+            pipe.zrange(members, -1, -1, withscores=True)
+        answers = pipe.execute()
+        told = zip(first.items(), answers[::3], answers[1::3], answers[2::3], strict=True)
+        found = (_group(*one, *numbers) for one, *numbers in told if all(numbers))
+        return sorted(found, key=lambda group: (group.last_at, group.sample), reverse=True)
+
+    def page(self, filter_: Filter, cursor: str | None = None, limit: int = 50) -> Page:
+        """The next letters that match. It may be short, or empty, and yet have a `next_cursor`.
+
+        Raises ValueError when the cursor is none of these.
+        """
+        span = _span(filter_, None if cursor is None else int(cursor))
+        found: list[Buried] = []
+        looked = 0
+        step = STEP if filter_.scans else limit + 1
+        for entries in self._index.entries(filter_, span, step, newest_first=True):
+            found += self._index.read(filter_, entries)
+            looked += len(entries)
+            if len(found) > limit:
+                return Page(tuple(found[:limit]), str(found[limit - 1].at))
+            if looked >= LOOKED_MAX:
+                return Page(tuple(found), str(entries[-1][0]))
+        return Page(tuple(found), None)
+
+    def scan(
+        self, filter_: Filter, before: int | None = None, after: int = -1
+    ) -> Iterator[Buried]:
+        """All that match, the oldest first, read in pages.
+
+        `before` and `after` are places `at`, which are not included.
+        """
+        span = _span(filter_, before, after)
+        for entries in self._index.entries(filter_, span, STEP, newest_first=False):
+            yield from self._index.read(filter_, entries)
+
+    def count(self, filter_: Filter, before: int | None = None, after: int = -1) -> int:
+        """How many `scan` would find; without a scan where an index knows."""
+        if filter_.scans:
+            return sum(1 for _ in self.scan(filter_, before, after))
+        low, high = _span(filter_, before, after).ends
+        pipe = self._store.pipeline(transaction=False)
+        for key in self._index.sets(filter_):
+            pipe.zcount(key, low, high)
+        return sum(cast("list[int]", pipe.execute()))
+
+    def end(self) -> int:
+        """The place after the newest letter: what is buried from now on is not before it."""
+        at = destination_key(self._account.id, "dead:at")
+        newest = self._store.zrange(at, -1, -1, withscores=True)
+        return int(cast("list[tuple[bytes, float]]", newest)[0][1]) + 1 if newest else 0
+
+    def open(self, key: str) -> Opened | None:
+        """A letter with its delivery; None when there is none of this key."""
+        found = self._kept(key)
+        return None if found is None else Opened(key, decode(found[0]), delivery.decode(found[1]))
+
+    def edit(self, key: str, event: bytes, accepts: Collection[str]) -> Opened | None:
+        """Give a letter another event, of a type that the destination accepts; None without it.
+
+        The first event stays beside the new one until the delivery is finished. Raises BadPayload
+        and Changed.
+        """
+        found = self._kept(key)
+        if found is None:
+            return None
+        packed, payload = found
+        new = edited(delivery.decode(payload), event, accepts)
+        letter = msgspec.structs.replace(decode(packed), event=event_name(new.event))
+        seen = sha1(payload, usedforsecurity=False).hexdigest()
+        if not self._scripts.run("edit", key, seen, delivery.encode(new), encode(letter)):
+            raise Changed
+        return Opened(key, letter, new)
+
+    def discard(self, keys: Sequence[str], as_: End = "discarded") -> int:
+        """Let go of letters for good; how many of them there were."""
+        return sum(
+            cast("int", self._scripts.run("discard", as_, *keys[n : n + DISCARDED_AT_ONCE]))
+            for n in range(0, len(keys), DISCARDED_AT_ONCE)
+        )
+
+    def discard_all(self, filter_: Filter, before: int, as_: End = "discarded") -> Iterator[int]:
+        """Let go of all that match and lie before a place; how many, step by step."""
+        found = self._keys(filter_, _span(filter_, before))
+        while keys := list(islice(found, DISCARDED_AT_ONCE)):
+            yield self.discard(keys, as_)
+
+    def _keys(self, filter_: Filter, span: Span) -> Iterator[str]:
+        """The keys of what matches, the oldest first; letters are read only where a scan must."""
+        for entries in self._index.entries(filter_, span, STEP, newest_first=False):
+            if filter_.scans:
+                yield from (one.key for one in self._index.read(filter_, entries))
+            else:
+                yield from (key for _, key in entries)
+
+    def _kept(self, key: str) -> tuple[bytes, bytes] | None:
+        """What lists show of a letter, and its delivery."""
+        pipe = self._store.pipeline(transaction=True)
+        for name in ("dead", "dead:deliveries"):
+            pipe.hget(destination_key(self._account.id, name), key)
+        packed, payload = cast("list[bytes | None]", pipe.execute())
+        return None if packed is None or payload is None else (packed, payload)
+
+
+def _span(filter_: Filter, before: int | None, after: int = -1) -> Span:
+    """The places that a filter's moments and two bounds leave."""
+    if filter_.since is not None:
+        after = max(after, filter_.since * MICROSECONDS - 1)
+    if filter_.until is not None:
+        until = filter_.until * MICROSECONDS
+        before = until if before is None else min(before, until)
+    return Span(after, before)
+
+
+def _group(
+    id_: str,
+    letter: Letter,
+    count: int,
+    first: Sequence[tuple[bytes, float]],
+    last: Sequence[tuple[bytes, float]],
+) -> Group:
+    ((_, first_at),), ((sample, last_at),) = first, last
+    moments = int(first_at) // MICROSECONDS, int(last_at) // MICROSECONDS
+    about = letter.reason, letter.message, letter.status
+    return Group(id_, *about, count, *moments, sample.decode())

@@ -12,7 +12,7 @@ import redis.asyncio
 from redis.exceptions import NoScriptError, OutOfMemoryError
 
 from app import scripts
-from app.keys import destination_key
+from app.keys import DESTINATIONS, destination_key
 from app.scripts import STORE_CLOCK, Argument
 from app.settings import DestinationSettings
 
@@ -112,6 +112,7 @@ class AsyncLog:
         for account in self._accounts.values():
             meta = destination_key(account.id, "meta")
             async with self._store.pipeline(transaction=False) as pipe:
+                pipe.hset(DESTINATIONS, account.id, account.kind)
                 for name, value in Layout.proposed(account).items():
                     pipe.hsetnx(meta, name, value)
                 pipe.hmget(meta, LAYOUT_FIELDS)

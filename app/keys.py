@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 PREFIX = "relay:"
+DESTINATIONS = f"{PREFIX}destinations"
 
 DESTINATION_KEYS: Mapping[str, str] = {
     "meta": "hash: number of partitions, key of the digests; for ever",

@@ -21,7 +21,7 @@ from app.append import (
 )
 from app.clock import Clock
 from app.delivery import Delivery, decode, logged
-from app.keys import destination_key
+from app.keys import DESTINATIONS, destination_key
 from app.ledger import Census, Day, census, days
 from app.scripts import Argument, Scripts
 from app.settings import DestinationSettings
@@ -158,6 +158,7 @@ class Log:
             meta = destination_key(self._account.id, "meta")
             kept = self._store.hmget(meta, LAYOUT_FIELDS)
             if None in kept:
+                self._store.hset(DESTINATIONS, self._account.id, self._account.kind)
                 for name, value in Layout.proposed(self._account).items():
                     self._store.hsetnx(meta, name, value)
                 kept = self._store.hmget(meta, LAYOUT_FIELDS)
@@ -276,6 +277,10 @@ class Log:
     def census(self) -> Census:
         """Where the deliveries are, in one step."""
         return census(self._scripts.run("census", self.layout.partitions))
+
+    def now(self) -> int:
+        """The moment by the clock that was given, else by this machine's."""
+        return self._scripts.now()
 
     def days(self, newest: int = 7) -> list[Day]:
         """The ledger by day of acceptance, the newest first; without days on which none came."""

@@ -3,11 +3,14 @@
 Workers and beat announce themselves in the store, so that this works with any broker and with
 Celery's remote control off.
 
-    relay:workers   sorted set: queue -> last announced (ms)   a member ends after a day
-    relay:ticks     string: last announced (ms)                a day
+    relay:workers     sorted set: queue -> last announced (ms)     a member ends after a day
+    relay:processes   sorted set: worker and number of its
+                      processes -> last announced (ms)             a member ends after a day
+    relay:ticks       string: last announced (ms)                  a day
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -16,6 +19,7 @@ import redis
 from app.keys import PREFIX
 
 WORKERS = f"{PREFIX}workers"
+PROCESSES = f"{PREFIX}processes"
 TICKS = f"{PREFIX}ticks"
 
 ANNOUNCE_EVERY = timedelta(seconds=5)
@@ -23,12 +27,31 @@ ALIVE = timedelta(seconds=30)
 FORGOTTEN = timedelta(days=1)
 
 
-def announce(store: redis.Redis, queues: Iterable[str], now: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A Celery worker: a name that no other one has, and how many processes run its tasks."""
+
+    name: str
+    processes: int
+
+    @property
+    def member(self) -> str:
+        return f"{self.name} {self.processes}"
+
+
+def announce(store: redis.Redis, worker: Worker, queues: Iterable[str], now: int) -> None:
     """A worker consumes these queues now (ms since the epoch)."""
     with store.pipeline(transaction=False) as pipeline:
         pipeline.zadd(WORKERS, dict.fromkeys(queues, now))
-        pipeline.zremrangebyscore(WORKERS, "-inf", now - _ms(FORGOTTEN))
+        pipeline.zadd(PROCESSES, {worker.member: now})
+        for key in (WORKERS, PROCESSES):
+            pipeline.zremrangebyscore(key, "-inf", now - _ms(FORGOTTEN))
         pipeline.execute()
+
+
+def leave(store: redis.Redis, worker: Worker) -> None:
+    """A worker ends; another one may consume its queues."""
+    store.zrem(PROCESSES, worker.member)
 
 
 def announce_tick(store: redis.Redis, now: int) -> None:
@@ -40,6 +63,12 @@ def live_queues(store: redis.Redis, since: int) -> frozenset[str]:
     """The queues that a worker has announced at `since` (ms since the epoch) or later."""
     queues = cast("list[bytes]", store.zrangebyscore(WORKERS, since, "+inf"))  # redis-py: a union
     return frozenset(queue.decode() for queue in queues)
+
+
+def live_processes(store: redis.Redis, since: int) -> int:
+    """How many processes the workers have that announced themselves at `since` (ms) or later."""
+    found = cast("list[bytes]", store.zrangebyscore(PROCESSES, since, "+inf"))  # redis-py: a union
+    return sum(int(member.rpartition(b" ")[2]) for member in found)
 
 
 def ticking(store: redis.Redis, since: int) -> bool:

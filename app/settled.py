@@ -1,21 +1,45 @@
 """The newest finished deliveries, in a bounded ring: for traces, and for the latency."""
 
 from collections.abc import Iterable, Iterator
-from typing import cast
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import msgspec
 import redis
 
 from app.keys import destination_key
 
+READ_AT_ONCE = 50
+
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
     """A delivery that was `delivered` or `skipped`, and how many attempts that took."""
 
     id: str
-    verb: str
+    verb: Literal["delivered", "skipped"]
     accepted_at: int
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A finished delivery and when it was settled (ms since the epoch)."""
+
+    finished: Finished
+    at: int
+
+    @property
+    def latency_ms(self) -> int:
+        """From acceptance, by the store's clock."""
+        return max(0, self.at - self.finished.accepted_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long the newest delivered ones took from acceptance, in ms; None without any."""
+
+    p50: int | None
+    p95: int | None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -28,8 +52,18 @@ def encode(finished: Iterable[Finished]) -> bytes:
     return _encoder.encode(told) if told else b""
 
 
-def newest(store: redis.Redis, destination: str, settlements: int) -> Iterator[Finished]:
+def newest(store: redis.Redis, destination: str, settlements: int) -> Iterator[Settled]:
     """What the newest settlements finished, the newest first."""
     key = destination_key(destination, "settled")
-    for told in cast("list[bytes]", store.lrange(key, 0, settlements - 1)):
-        yield from reversed(_decoder.decode(told))
+    for begin in range(0, settlements, READ_AT_ONCE):
+        end = min(begin + READ_AT_ONCE, settlements) - 1
+        for kept in cast("list[bytes]", store.lrange(key, begin, end)):
+            at, _, told = kept.partition(b" ")
+            yield from (Settled(one, int(at)) for one in reversed(_decoder.decode(told)))
+
+
+def latency(newest: Iterable[Settled]) -> Latency:
+    took = sorted(one.latency_ms for one in newest if one.finished.verb == "delivered")
+    if not took:
+        return Latency(None, None)
+    return Latency(took[len(took) // 2], took[len(took) * 95 // 100])

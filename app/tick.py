@@ -1,14 +1,19 @@
-"""The tick: once a second it wakes what is overdue, whoever forgot or died."""
+"""The tick: once a second it wakes what is overdue, whoever forgot or died.
+
+It also says when a backlog is high, for it runs once.
+"""
 
 from collections.abc import Sequence
 
 import redis
 import structlog
 
+from app.backlog import Alerts
 from app.lane import Lane
 
 TICK_S = 1.0
 SWEEP_EVERY_TICKS = 60
+COUNT_EVERY_TICKS = 5
 PATIENCE_MS = 1_000
 PATIENCE_MAX_MS = 30_000
 
@@ -21,6 +26,7 @@ class Tick:
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
         self._patience = {lane.account.id: PATIENCE_MS for lane in lanes}
+        self._alerts = Alerts()
         self._ticks = 0
 
     def __call__(self) -> None:
@@ -30,6 +36,8 @@ class Tick:
                 self._wake(lane)
                 if self._ticks % SWEEP_EVERY_TICKS == 0:
                     self._sweep(lane)
+                if self._ticks % COUNT_EVERY_TICKS == 0:
+                    self._alerts.look(lane.account, lane.log.census(), lane.log.now())
             except redis.RedisError as away:
                 logger.warning("tick.failed", destination=lane.account.id, why=str(away))
         self._ticks += 1

@@ -149,7 +149,7 @@ for day, counts in pairs(tally) do
 end
 for partition in pairs(touched) do refresh(KEYS[2], log, due, partition, now, false) end
 if ARGV[4] ~= '' then
-  redis.call('LPUSH', KEYS[25], ARGV[4])
+  redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])
   redis.call('LTRIM', KEYS[25], 0, SETTLED_MAX - 1)
 end
 redis.call('HSET', KEYS[7], token, number .. ' ' .. acted)

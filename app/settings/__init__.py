@@ -131,6 +131,8 @@ class DestinationSettings(Section):
     read_timeout: SomeDuration = timedelta(seconds=10)
     deadline: SomeDuration = timedelta(seconds=15)
     timestamp: Literal["corrected", "original"] = "corrected"
+    backlog_mark: int = Field(default=1_000_000, ge=1)
+    backlog_age_mark: SomeDuration = timedelta(hours=1)
 
 
 class _AnyKind(DestinationSettings, extra="ignore"):

@@ -27,7 +27,15 @@ from app.destinations.kana import KanaAccount
 from app.dev import called, taken
 from app.ledger import Census
 from app.outcome import Delivered, Unavailable
-from app.presence import announce, announce_tick, live_queues, ticking
+from app.presence import (
+    Worker,
+    announce,
+    announce_tick,
+    leave,
+    live_processes,
+    live_queues,
+    ticking,
+)
 from app.readiness import Obstacle
 from tests.processes import free_port
 
@@ -299,12 +307,16 @@ def test_status_tells_away_from_not_ready() -> None:
 
 
 def test_a_queue_is_served_while_its_worker_announces_itself(store: redis.Redis) -> None:
-    announce(store, ["one", "two"], now=1_000)
-    announce(store, ["two"], now=9_000)
+    first, second = Worker("a/1", 4), Worker("b/1", 2)
+    announce(store, first, ["one", "two"], now=1_000)
+    announce(store, second, ["two"], now=9_000)
     assert live_queues(store, since=1_000) == {"one", "two"}
     assert live_queues(store, since=1_001) == {"two"}
-    announce(store, ["two"], now=1_000 + 24 * 3_600_000 + 1)
+    assert [live_processes(store, since=since) for since in (1_000, 1_001)] == [6, 2]
+    announce(store, second, ["two"], now=1_000 + 24 * 3_600_000 + 1)
     assert live_queues(store, since=0) == {"two"}
+    leave(store, second)
+    assert live_processes(store, since=0) == 0
 
 
 def test_the_tick_announces_itself(store: redis.Redis) -> None:

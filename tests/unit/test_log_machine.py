@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from app import dead_letters, delivery
 from app.append import Admission
 from app.clock import milliseconds
+from app.dead_letters import Buried, DeadLetters, End, Filter
 from app.keys import destination_key
 from app.ledger import days
 from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
@@ -32,7 +33,16 @@ VERBS = st.sampled_from(
     ["delivered", "skipped", "retry", "block", "bury", "park", "unmark", "hold"]
 )
 BEGINNING = 1_700_000_000_000
-LEDGER = ("accepted", "waiting", "retrying", "dead", "unmapped", "delivered", "skipped")
+LEDGER = (
+    "accepted",
+    "waiting",
+    "retrying",
+    "dead",
+    "unmapped",
+    "delivered",
+    "skipped",
+    "discarded",
+)
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -45,6 +55,7 @@ class LogMachine(RuleBasedStateMachine):
         self.store.flushall()
         self.now = BEGINNING
         self.log = Log(self.store, ACCOUNT, lambda: self.now)
+        self.letters = DeadLetters(self.store, ACCOUNT, lambda: self.now)
         self.accepted: set[str] = set()
         self.finished: set[str] = set()
         self.held: dict[str, tuple[int, ...]] = {}
@@ -136,6 +147,30 @@ class LogMachine(RuleBasedStateMachine):
             with suppress(StaleLease):
                 assert self.log.settle(token, number, settlements) == acted
         assert self._places() == before
+
+    @precondition(lambda self: self.letters.count(Filter()))
+    @rule(data=st.data(), end=st.sampled_from(["discarded", "delivered"]), twice=st.booleans())
+    def discard(self, data: st.DataObject, end: End, twice: bool) -> None:
+        """An operator lets go of letters."""
+        buried = self._buried()
+        keys = data.draw(st.lists(st.sampled_from(sorted(buried)), min_size=1, unique=True))
+        assert self.letters.discard(keys, end) == len(keys)
+        if twice:
+            assert self.letters.discard(keys, end) == 0
+        self.finished |= {buried[key].letter.id for key in keys}
+
+    @precondition(lambda self: self.letters.count(Filter()))
+    @rule(data=st.data(), name=st.sampled_from(["One", "Other"]))
+    def edit(self, data: st.DataObject, name: str) -> None:
+        """An operator mends the event of a letter; it stays where it is."""
+        buried = self._buried()
+        key = data.draw(st.sampled_from(sorted(buried)))
+        id_ = buried[key].letter.id
+        event = f'{{"messageId":"{id_}","type":"track","event":"{name}"}}'.encode()
+        opened = self.letters.edit(key, event, {"track"})
+        assert opened is not None
+        assert (opened, opened.delivery.event) == (self.letters.open(key), event)
+        assert self._buried()[key].letter.event == name
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -241,6 +276,10 @@ class LogMachine(RuleBasedStateMachine):
         census, newest = self.log.census(), days(self.store, ACCOUNT.id, milliseconds(), 2)
         for name in LEDGER:
             assert sum(getattr(day, name) for day in newest) == getattr(census, name), name
+
+    def _buried(self) -> dict[str, Buried]:
+        """The dead letters by their keys, as operators find them."""
+        return {one.key: one for one in self.letters.scan(Filter())}
 
     def _places(self) -> set[str]:
         return set(self._placed())

@@ -9,8 +9,8 @@ import structlog
 from celery.worker.request import Request
 
 from app.destinations import KINDS
-from app.lane import Lane, lanes
 from app.pump import Pump
+from app.renewal import ChangingLanes
 from app.store import connect
 from app.wake import PUMP_TASK, Wakes
 from workers.application import celery, settings
@@ -19,11 +19,11 @@ logger = structlog.get_logger("workers")
 
 
 @cache
-def process_lanes() -> dict[str, Lane]:
+def process_lanes() -> ChangingLanes:
     """The lanes of this process, made at its first task and so after the fork."""
     chosen = settings()
     store = connect(chosen.store_url.get_secret_value())
-    return lanes(chosen, KINDS, store, Wakes(chosen.broker_url.get_secret_value()))
+    return ChangingLanes(chosen, KINDS, store, Wakes(chosen.broker_url.get_secret_value()))
 
 
 class PumpRequest(Request):  # type: ignore[misc] # Celery has no types
@@ -38,7 +38,7 @@ class PumpRequest(Request):  # type: ignore[misc] # Celery has no types
 @celery.task(name=PUMP_TASK, Request=PumpRequest)
 def pump(destination: str) -> None:
     """Move what is due of one destination. Without the store, the tick sends another wake."""
-    lane = process_lanes().get(destination)
+    lane = process_lanes().lane(destination)
     if lane is None:
         logger.warning("wake.unknown_destination", destination=destination)
         return

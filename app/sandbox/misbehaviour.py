@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+from collections import deque
+from collections.abc import Callable
 from random import Random
+from time import monotonic
 from typing import Annotated, Literal
 
 import msgspec
@@ -20,8 +23,8 @@ class Misbehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `POST _answers` asks for.
 
     `delay` is in seconds, `times` in requests (null: until it is ended), `share` the part of the
-    requests that it strikes. `effect` says whether a struck request counts (is billed); one that
-    is answered with an error never does.
+    requests that it strikes; so many as `above` says it lets through in any second. `effect` says
+    whether a struck request counts (is billed); one that is answered with an error never does.
     """
 
     mode: Literal["answer", "reset", "hang"] = "answer"
@@ -31,6 +34,7 @@ class Misbehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay: Annotated[float, Meta(ge=0, le=3600)] = 0
     times: Annotated[int, Meta(ge=1)] | None = None
     share: Annotated[float, Meta(ge=0, le=1)] = 1
+    above: Annotated[int, Meta(ge=0)] | None = None
     effect: bool = True
 
     def __post_init__(self) -> None:
@@ -73,8 +77,10 @@ class InForce:
     Chance starts anew with each, so `share` strikes the same requests whenever it is asked for.
     """
 
-    def __init__(self, misbehaviour: Misbehaviour) -> None:
+    def __init__(self, misbehaviour: Misbehaviour, clock: Callable[[], float] = monotonic) -> None:
         self.misbehaviour = misbehaviour
+        self._clock = clock
+        self._spared: deque[float] = deque()
         self.applied = 0
         self.ended = asyncio.Event()
         self._chance = Random(SEED)
@@ -82,9 +88,19 @@ class InForce:
     def strikes(self) -> bool:
         """Whether the next request is struck; counts it if so."""
         used_up = self.misbehaviour.times is not None and self.applied >= self.misbehaviour.times
-        if used_up or self._chance.random() >= self.misbehaviour.share:
+        if used_up or self._spares() or self._chance.random() >= self.misbehaviour.share:
             return False
         self.applied += 1
+        return True
+
+    def _spares(self) -> bool:
+        """Whether it is one of those that are let through in a second; counts it if so."""
+        above, now = self.misbehaviour.above, self._clock()
+        while self._spared and self._spared[0] <= now - 1:
+            self._spared.popleft()
+        if above is None or len(self._spared) >= above:
+            return False
+        self._spared.append(now)
         return True
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from app.sandbox.misbehaviour import InForce, Misbehaviour
+
 CREATE = "/api/v1/events/create"
 AUTHENTICATE = "/api/v1/authenticate"
 EVENT = {"clientId": "c", "timestamp": "2022-01-09T09:32:01Z"}
@@ -127,6 +129,13 @@ def test_times_counts_only_what_the_share_struck(kable: requests.Session) -> Non
 def test_a_share_of_nothing_strikes_nobody(kable: requests.Session) -> None:
     misbehave(kable, status=503, share=0)
     assert [kable.post(AUTHENTICATE).status_code for _ in range(20)] == [200] * 20
+
+
+def test_only_what_is_above_a_rate_is_struck() -> None:
+    moments = iter((0.0, 0.1, 0.2, 0.9, 1.0, 1.05, 1.1))
+    limit = InForce(Misbehaviour(status=429, above=2), lambda: next(moments))
+    struck = [limit.strikes() for _ in range(7)]
+    assert struck == [False, False, True, True, False, True, False]
 
 
 @pytest.mark.parametrize(("effect", "expected"), [(True, 1), (False, 0)])

@@ -1,0 +1,92 @@
+"""New settings without a restart: lanes that are made anew when a file of the settings changes."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import redis
+import structlog
+
+from app.destination import Destination
+from app.lane import Lane, lanes
+from app.settings import Settings, SettingsError, files, load
+from app.wake import Wakes
+
+LOOK_EVERY_S = 1.0
+
+logger = structlog.get_logger("settings")
+
+
+class ChangingLanes:
+    """The lanes of a process, from the settings that it began with or those written since.
+
+    Settings that are refused change nothing. The store, the broker and the queues stay as they
+    were when the process began, and so does whatever the environment says.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: Mapping[str, Destination[Any]],
+        store: redis.Redis,
+        wakes: Wakes,
+        *,
+        path: Path | None = None,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._settings = settings
+        self._queues = {each.id: each.queue for each in settings.destinations.values()}
+        self._kinds, self._store, self._wakes = kinds, store, wakes
+        self._path, self._environ, self._clock = path, environ, clock
+        self._seen: object = None
+        self._look_at = clock()
+        self._lanes = lanes(settings, kinds, store, wakes)
+
+    def lane(self, destination: str) -> Lane | None:
+        """The lane as it is written now; looks for changes at most once a second."""
+        if self._clock() >= self._look_at:
+            self._look_at = self._clock() + LOOK_EVERY_S
+            found = _stamps(files(self._path, self._environ))
+            if found != self._seen:
+                self._seen = found
+                self._renew()
+        return self._lanes.get(destination)
+
+    def _renew(self) -> None:
+        accounts = {name: kind.account for name, kind in self._kinds.items()}
+        try:
+            written = load(accounts, path=self._path, environ=self._environ)
+        except SettingsError as refused:
+            logger.error("settings.refused", faults=list(refused.faults))  # noqa: TRY400 - all is said
+            return
+        if written == self._settings:
+            return
+        self._settings, former = written, self._lanes
+        self._lanes = lanes(self._with_old_queues(written), self._kinds, self._store, self._wakes)
+        for lane in former.values():
+            lane.client.close()
+        logger.info("settings.loaded")
+
+    def _with_old_queues(self, settings: Settings) -> Settings:
+        """Workers consume the queues that they began with."""
+        kept = {
+            name: account.model_copy(update={"queue": self._queues.get(name, account.queue)})
+            for name, account in settings.destinations.items()
+        }
+        return settings.model_copy(update={"destinations": kept})
+
+
+def _stamps(paths: tuple[Path, ...]) -> list[tuple[Path, int, int, int] | Path]:
+    return [_stamp(path) for path in paths]
+
+
+def _stamp(path: Path) -> tuple[Path, int, int, int] | Path:
+    """What differs when a file was written or another took its place; its path when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path
+    return path, found.st_mtime_ns, found.st_size, found.st_ino

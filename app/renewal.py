@@ -1,9 +1,8 @@
 """New settings without a restart: lanes that are made anew when a file of the settings changes."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import redis
@@ -14,7 +13,7 @@ from app.lane import Lane, lanes
 from app.settings import Settings, SettingsError, files, load
 from app.wake import Wakes
 
-LOOK_EVERY_S = 1.0
+Stamp = tuple[int, int, int]
 
 logger = structlog.get_logger("settings")
 
@@ -35,24 +34,21 @@ class ChangingLanes:
         *,
         path: Path | None = None,
         environ: Mapping[str, str] = os.environ,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._settings = settings
         self._queues = {each.id: each.queue for each in settings.destinations.values()}
         self._kinds, self._store, self._wakes = kinds, store, wakes
-        self._path, self._environ, self._clock = path, environ, clock
-        self._seen: object = None
-        self._look_at = clock()
+        self._path, self._environ = path, environ
+        self._files: tuple[Path, ...] = ()
+        self._seen: list[Stamp | None] | None = None
         self._lanes = lanes(settings, kinds, store, wakes)
 
     def lane(self, destination: str) -> Lane | None:
-        """The lane as it is written now; looks for changes at most once a second."""
-        if self._clock() >= self._look_at:
-            self._look_at = self._clock() + LOOK_EVERY_S
-            found = _stamps(files(self._path, self._environ))
-            if found != self._seen:
-                self._seen = found
-                self._renew()
+        """The lane as it is written now. It costs a look at each file, so one may ask often."""
+        if self._seen is None or self._seen != [_stamp(file) for file in self._files]:
+            self._files = files(self._path, self._environ)
+            self._seen = [_stamp(file) for file in self._files]
+            self._renew()
         return self._lanes.get(destination)
 
     def _renew(self) -> None:
@@ -79,14 +75,10 @@ class ChangingLanes:
         return settings.model_copy(update={"destinations": kept})
 
 
-def _stamps(paths: tuple[Path, ...]) -> list[tuple[Path, int, int, int] | Path]:
-    return [_stamp(path) for path in paths]
-
-
-def _stamp(path: Path) -> tuple[Path, int, int, int] | Path:
-    """What differs when a file was written or another took its place; its path when it is gone."""
+def _stamp(path: Path) -> Stamp | None:
+    """What differs when a file was written or another took its place; None when it is gone."""
     try:
         found = path.stat()
     except OSError:
-        return path
-    return path, found.st_mtime_ns, found.st_size, found.st_ino
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

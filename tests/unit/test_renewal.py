@@ -29,7 +29,6 @@ class Written:
     def __init__(self, folder: Path, store: redis.Redis) -> None:
         self.toml, self.key = folder / "relay.toml", folder / "key"
         self.environ = {"RELAY_DESTINATIONS__kana__API_KEY_FILE": str(self.key)}
-        self.seconds = 0.0
         self.key.write_text("old")
         self.toml.write_text(TOML)
         began = load(ACCOUNTS, path=self.toml, environ=self.environ)
@@ -41,11 +40,9 @@ class Written:
             wakes,
             path=self.toml,
             environ=self.environ,
-            clock=lambda: self.seconds,
         )
 
-    def lane(self, after: float = 1.0) -> Lane:
-        self.seconds += after
+    def lane(self) -> Lane:
         lane = self._lanes.lane("kana")
         assert lane
         return lane
@@ -84,13 +81,6 @@ def test_relay_toml_takes_effect_but_for_what_needs_a_restart(written: Written) 
     written.toml.write_text(TOML + 'rate = 7.0\nqueue = "other"\n')
     account = written.lane().account
     assert (account.rate, account.queue) == (7.0, "kana")
-
-
-def test_it_looks_once_a_second(written: Written) -> None:
-    lane = written.lane()
-    written.key.write_text("new-one")
-    assert written.lane(after=0.9) is lane
-    assert written.lane(after=0.2) is not lane
 
 
 @pytest.mark.parametrize("broken", ["[", TOML + "rate = 0\n", ""])

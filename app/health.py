@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
 
 FAILURES_MAX = 5
-FAILURES_MAX_FRAGILE = 2
+FAILURES_MAX_FRAGILE = 3  # a request, its first half and its second
 REFUSALS_MAX = 20
 
 

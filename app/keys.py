@@ -22,7 +22,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "alone": "hash: partition -> the only entry that a pump had in hand; until it ends in order",
     "answers": "hash: token -> number and answer of its last settle; while pumps run",
     "wake": "string: when the last wake was sent; until a pump answers it",
-    "throttle": "hash: state of the rate, held until when and why; for ever, bounded",
+    "throttle": "hash: state of the rate, of holds and of a pause; for ever, bounded",
     "log:": "stream: deliveries of a partition in order; until settled, then empty",
     "due:": "sorted set: retry of a partition -> when; until settled",
     "late:": "hash: retry of a partition -> delivery; until settled",

@@ -196,13 +196,18 @@ class Pump:
     def _next(self, count: int) -> list[Sequence[Prepared]]:
         """What goes into the next requests, at most `count` of them.
 
-        What the destination failed on goes again once it took something else, or nothing is left.
+        What the destination failed on goes again once it took something else, or nothing is left:
+        in halves then, for one event may be to blame.
         """
         taken: list[Sequence[Prepared]] = []
         while len(taken) < count and (sent := self._hand.take()):
             taken.append(sent)
         if self._aside and not taken:
-            self._hand.put_back(self._aside.pop(0))
+            failed = self._aside.pop(0)
+            if len(failed) > 1:
+                self._hand.split(failed)
+            else:
+                self._hand.put_back(failed)
             taken = [self._hand.take()]
         return taken
 

@@ -25,7 +25,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     `id` is the event's message id, with `#<part>` where one event becomes several deliveries;
     `user` is the key of its order; `event` is the event's JSON as accepted, without its write
     key; `accepted_at` is in ms since the epoch. `original` is the event that came, once an
-    operator has edited it.
+    operator has edited it. The first `spent` of the attempts were made before it was last buried:
+    they are its history, and no longer count when it is to be given up.
     """
 
     id: str
@@ -35,6 +36,12 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     accepted_at: int
     attempts: tuple[Attempt, ...] = ()
     original: bytes | None = None
+    spent: int = 0
+
+    @property
+    def counted(self) -> tuple[Attempt, ...]:
+        """The attempts that count when it is to be given up."""
+        return self.attempts[self.spent :]
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -57,7 +57,7 @@ def settlements(
         head = prepared.head
         verdict = decide(
             outcome if prepared.item.repeatable else _never_repeated(outcome, exchange.reply),
-            attempt=len(head.delivery.attempts) + 1,
+            attempt=len(head.delivery.counted) + 1,
             first_at=_first_at(head.delivery, exchange),
             now=exchange.ended_at,
             policy=policy,
@@ -103,7 +103,7 @@ def untransformable(head: Head, bug: Exception, now: int) -> Settlement:
 
 
 def _first_at(tried: Delivery, exchange: Exchange) -> int:
-    return tried.attempts[0].at if tried.attempts else exchange.began_at
+    return tried.counted[0].at if tried.counted else exchange.began_at
 
 
 def put_behind(head: Head) -> Settlement:
@@ -118,7 +118,9 @@ def parked(head: Head) -> Settlement:
 
 def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) -> Settlement:
     letter = dead_letters.letter(tried, reason, message, now)
-    packed, payload = dead_letters.encode(letter), delivery.encode(tried)
+    # What an operator sends again may fail as often and as long as what is new.
+    rested = msgspec.structs.replace(tried, spent=len(tried.attempts))
+    packed, payload = dead_letters.encode(letter), delivery.encode(rested)
     why = f"{reason}: {message}"
     return Settlement(head, "bury", payload=payload, letter=packed, why=why)
 

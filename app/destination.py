@@ -198,6 +198,7 @@ class Destination(Generic[AccountT]):
     ordered    whether a user's later events wait for an earlier one that is tried again
     repeatable whether all its items are; else its account has `accept_everysec`, for a store that
                forgets the mark of a call lets it go out once more
+    belated    what becomes of an event whose billing period is closed, in words for an operator
     counts     how to ask what it counted itself, where it can say; the question records nothing
     """
 
@@ -214,6 +215,7 @@ class Destination(Generic[AccountT]):
     batch: Batch = Batch()
     ordered: bool = False
     repeatable: bool = True
+    belated: str = "their billing period is closed; look whether the destination still bills them"
     counts: CountsByDay[AccountT] | CountsByFeature[AccountT] | None = None
 
     def __post_init__(self) -> None:

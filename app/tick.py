@@ -1,15 +1,17 @@
-"""The tick: once a second it wakes what is overdue, whoever forgot or died.
+"""The tick: once a second it moves replays and wakes what is overdue, whoever forgot or died.
 
 It also says when a backlog is high, for it runs once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import redis
 import structlog
 
 from app.backlog import Alerts
 from app.lane import Lane
+from app.replays import Replays
 
 TICK_S = 1.0
 SWEEP_EVERY_TICKS = 60
@@ -17,22 +19,28 @@ COUNT_EVERY_TICKS = 5
 PATIENCE_MS = 1_000
 PATIENCE_MAX_MS = 30_000
 
+OUTCOMES = ("replayed", "delivered", "skipped", "dead", "unmapped")
+
 logger = structlog.get_logger("tick")
 
 
 class Tick:
     """Over some destinations; while nobody answers a destination's wakes, they become rarer."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+    def __init__(
+        self, lanes: Sequence[Lane], replays: Mapping[str, Replays] = MappingProxyType({})
+    ) -> None:
         self._lanes = lanes
+        self._replays = replays
         self._patience = {lane.account.id: PATIENCE_MS for lane in lanes}
         self._alerts = Alerts()
         self._ticks = 0
 
     def __call__(self) -> None:
-        """Wake what is overdue; once a minute also what no index names."""
+        """Move replays, wake what is overdue; once a minute also what no index names."""
         for lane in self._lanes:
             try:
+                self._replay(lane)
                 self._wake(lane)
                 if self._ticks % SWEEP_EVERY_TICKS == 0:
                     self._sweep(lane)
@@ -41,6 +49,20 @@ class Tick:
             except redis.RedisError as away:
                 logger.warning("tick.failed", destination=lane.account.id, why=str(away))
         self._ticks += 1
+
+    def _replay(self, lane: Lane) -> None:
+        """What moves now is due now, so that the same tick wakes a pump for it."""
+        replays = self._replays.get(lane.account.id)
+        news = replays.step() if replays else None
+        if news is None or not news.told:
+            return
+        replay = news.replay
+        about = {"destination": lane.account.id, "replay": replay.id, "total": replay.total}
+        if news.told == "began":
+            logger.info("replay.began", who=replay.who, rate=replay.rate, **about)
+            return
+        counts = {name: getattr(replay, name) for name in OUTCOMES}
+        logger.info("replay.ended", state=replay.state, **about, **counts)
 
     def _wake(self, lane: Lane) -> None:
         name = lane.account.id

@@ -10,6 +10,7 @@ from app import presence
 from app.clock import milliseconds
 from app.destinations import KINDS
 from app.lane import lanes
+from app.replays import Replays
 from app.store import connect
 from app.tick import TICK_S, Tick
 from app.wake import Wakes
@@ -26,7 +27,10 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
         chosen = settings()
         self._store = connect(chosen.store_url.get_secret_value())
         wakes = Wakes(chosen.broker_url.get_secret_value())
-        self._tick = Tick(tuple(lanes(chosen, KINDS, self._store, wakes).values()))
+        self._tick = Tick(
+            tuple(lanes(chosen, KINDS, self._store, wakes).values()),
+            {id_: Replays(self._store, account) for id_, account in chosen.destinations.items()},
+        )
 
     def setup_schedule(self) -> None:
         """There are no entries: the tick is all that runs."""

@@ -90,7 +90,9 @@ local function count_replay(letter, verb)
   local replay = redis.call('HGET', replaying, letter)
   if not replay then return end
   redis.call('HDEL', replaying, letter)
-  redis.call('HINCRBY', replays .. replay, verb, 1)
+  if redis.call('EXISTS', replays .. replay) == 1 then
+    redis.call('HINCRBY', replays .. replay, verb, 1)
+  end
 end
 
 local function record(partition, entry, verb, i)

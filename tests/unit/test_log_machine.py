@@ -24,6 +24,7 @@ from app.dead_letters import Buried, DeadLetters, End, Filter
 from app.keys import destination_key
 from app.ledger import days
 from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
+from app.replays import ReplayRunning, Replays
 from app.settings import DestinationSettings
 from app.verdict import buried_unsent
 
@@ -56,6 +57,8 @@ class LogMachine(RuleBasedStateMachine):
         self.now = BEGINNING
         self.log = Log(self.store, ACCOUNT, lambda: self.now)
         self.letters = DeadLetters(self.store, ACCOUNT, lambda: self.now)
+        self.replays = Replays(self.store, ACCOUNT, lambda: self.now)
+        self.begun: list[str] = []
         self.accepted: set[str] = set()
         self.finished: set[str] = set()
         self.held: dict[str, tuple[int, ...]] = {}
@@ -201,6 +204,67 @@ class LogMachine(RuleBasedStateMachine):
         del self.held[token]
         self.read[token] = []
 
+    @rule(
+        ids=st.lists(st.integers(0, 40), min_size=1, max_size=6),
+        user=st.integers(0, 5),
+        failed=st.sampled_from(["rejected", "unconfirmed"]),
+        count=st.integers(1, 9),
+    )
+    def refuse(self, ids: list[int], user: int, failed: str, count: int) -> None:
+        """Some more arrive, and a pump comes, has what it reads refused, and ends."""
+        self.append(ids, user)
+        leased = self.log.lease("refused", 4)
+        if isinstance(leased, Leased):
+            readings = [Reading(p, "", count, count) for p in leased.partitions]
+            found = self.log.heads("refused", readings).heads
+            verdicts = [buried_unsent(one, failed, "why", self.now) for one in found]
+            self.log.settle("refused", 1, verdicts)
+            self.log.release("refused")
+            for partition in leased.partitions:
+                self.holders.pop(partition, None)
+                del self.deaths[partition]
+            self.now += 1
+
+    @precondition(lambda self: self.letters.count(Filter()))
+    @rule(
+        rate=st.sampled_from([1, 2, 500]),
+        user=st.none() | st.integers(0, 5),
+        named=st.booleans(),
+        seconds=st.integers(0, 3),
+    )
+    def replay(self, rate: int, user: int | None, named: bool, seconds: int) -> None:
+        """An operator sends dead letters again: all, a user's, or those that a page shows."""
+        filter_ = Filter(user=None if user is None else f"u-{user}")
+        chosen = list(self._buried()) if named else filter_
+        if self._replay_runs():
+            with pytest.raises(ReplayRunning, match=self.begun[-1]):
+                self.replays.begin(chosen, rate, "operator")
+        else:
+            self.begun.append(self.replays.begin(chosen, rate, "operator").id)
+            self.step_replay(seconds, beats=1)
+
+    @precondition(lambda self: self._replay_runs())
+    @rule(seconds=st.integers(0, 3), beats=st.integers(1, 3))
+    def step_replay(self, seconds: int, beats: int) -> None:
+        """A tick moves letters; other beats, or its own command repeated, move none of them."""
+        self.now += seconds * 1000
+        stepper = self.replays._stepper
+        paces = [stepper.pace() for _ in range(beats)]
+        running = self.replays.one(self.begun[-1])
+        assert running
+        portions = [
+            (pace, stepper.portion(running, pace)) for pace in paces if pace and pace.count
+        ]
+        moved = [stepper.move(pace, portion) for pace, portion in portions]
+        assert sum(moved) == sum(moved[:1])
+
+    @precondition(lambda self: self._replay_runs())
+    @rule(twice=st.booleans())
+    def cancel_replay(self, twice: bool) -> None:
+        assert self.replays.cancel(self.begun[-1])
+        if twice:
+            assert self.replays.cancel(self.begun[-1])
+
     @rule(ms=st.integers(1, 2 * LEASE_MS))
     def time_passes(self, ms: int) -> None:
         self.now += ms
@@ -213,6 +277,23 @@ class LogMachine(RuleBasedStateMachine):
         assert not set(places) & self.finished
         assert self.log.census().unaccounted == 0
         self._the_days_add_up()
+
+    @invariant()
+    def every_letter_that_is_replayed_is_counted_once(self) -> None:
+        under_way = self.store.hgetall(destination_key("kable", "replaying"))
+        names = [(p, place) for p in range(ACCOUNT.partitions) for place in ("late:", "behind:")]
+        pipe = self.store.pipeline(transaction=False)
+        for partition, place in names:
+            pipe.hkeys(destination_key("kable", place) + str(partition))
+        found = zip(names, pipe.execute(), strict=True)
+        waiting = {f"{p}-{entry.decode()}".encode() for (p, _), some in found for entry in some}
+        assert set(under_way) <= waiting
+        assert len(under_way) <= 500
+        for replay in map(self.replays.one, self.begun[-2:]):
+            assert replay
+            mine = [one for one in under_way.values() if one.decode() == replay.id]
+            assert replay.under_way == len(mine)
+            assert replay.replayed <= replay.total
 
     @invariant()
     def deaths_in_a_row_are_counted(self) -> None:
@@ -280,6 +361,10 @@ class LogMachine(RuleBasedStateMachine):
     def _buried(self) -> dict[str, Buried]:
         """The dead letters by their keys, as operators find them."""
         return {one.key: one for one in self.letters.scan(Filter())}
+
+    def _replay_runs(self) -> bool:
+        newest = destination_key("kable", "replay:") + self.begun[-1] if self.begun else ""
+        return self.store.hget(newest, "state") == b"running"
 
     def _places(self) -> set[str]:
         return set(self._placed())

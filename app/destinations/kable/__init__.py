@@ -166,6 +166,8 @@ KABLE = Destination(
     base_url=base_url,
     headers=credentials,
     probe=authenticate,
+    belated="Kable's invoices of that period are made and will not have them; whether a later one "
+    "has them, Kable does not say",
     counts=CountsByDay(count, counts.told),
 )
 

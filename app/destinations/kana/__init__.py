@@ -71,6 +71,7 @@ KANA = Destination(
     base_url=base_url,
     headers=credentials,
     probe=lambda _account: request(Probe()),
+    belated="Kana counts usage when it arrives, so it bills them in the current period",
     ordered=True,
     repeatable=False,
     counts=COUNTS,

@@ -1,0 +1,21 @@
+"""Replays: dead letters sent through transform again, at a pace, by an operator's decision."""
+
+from app.replays.kept import BadRate, ReplayRunning, Replays
+from app.replays.replay import RATE_MAX, Replay, State, default_rate
+from app.replays.step import News
+from app.replays.survey import IDS_MAX, Chosen, Survey, TooManyIds
+
+__all__ = [
+    "IDS_MAX",
+    "RATE_MAX",
+    "BadRate",
+    "Chosen",
+    "News",
+    "Replay",
+    "ReplayRunning",
+    "Replays",
+    "State",
+    "Survey",
+    "TooManyIds",
+    "default_rate",
+]

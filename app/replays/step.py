@@ -1,0 +1,112 @@
+"""One step of the replay that runs: how many letters may move now, which, and move them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, cast
+
+import redis
+
+from app.dead_letters import DeadLetters
+from app.keys import destination_key
+from app.replays.replay import Replay
+from app.replays.survey import taken
+from app.scripts import Scripts
+
+LOOKED_MAX = 5_000
+END = "end"
+
+Told = Literal["", "began", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a step did: how many letters it moved, and what is new of the replay."""
+
+    replay: Replay
+    moved: int
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The right to move `count` letters after a cursor, which uses the pace up to a moment."""
+
+    replay: str
+    told: Told
+    count: int
+    cursor: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Letters to move, and the cursor after them."""
+
+    letters: Sequence[str]
+    cursor: str
+
+
+class Stepper:
+    """Moves letters of one destination. A step that runs twice, or beside another, moves once."""
+
+    def __init__(
+        self, store: redis.Redis, destination: str, scripts: Scripts, letters: DeadLetters
+    ) -> None:
+        self._store = store
+        self._destination = destination
+        self._scripts = scripts
+        self._letters = letters
+
+    def pace(self) -> Pace | None:
+        """What may move now; None when there is nothing to do and nothing to tell."""
+        match self._scripts.run("pace"):
+            case []:
+                return None
+            case [id_, told, count, cursor, used]:
+                return Pace(id_.decode(), told.decode(), count, cursor.decode(), used.decode())
+            case answer:
+                raise ValueError(answer)
+
+    def portion(self, replay: Replay, pace: Pace) -> Portion:
+        """The next letters, at most as many as may move; it looks at a bounded number of them."""
+        if replay.filter is None:
+            return self._named(replay, pace)
+        before, after = replay.began_at * 1000, int(pace.cursor)
+        horizon = self._horizon(replay, after)
+        end = before if horizon is None else min(before, horizon)
+        found = list(islice(taken(self._letters, replay.filter, end, after), pace.count))
+        keys = [one.key for one in found]
+        if len(found) == pace.count:
+            return Portion(keys, str(found[-1].at))
+        return Portion(keys, END if end == before else str(end - 1))
+
+    def move(self, pace: Pace, portion: Portion) -> int:
+        """How many were moved; none when another step came first."""
+        words = pace.replay, pace.cursor, portion.cursor, pace.used
+        moved = self._scripts.run("replay", *words, *portion.letters)
+        return max(0, cast("int", moved))
+
+    def _named(self, replay: Replay, pace: Pace) -> Portion:
+        """The cursor is how many of the list are taken."""
+        first = int(pace.cursor)
+        after = first + pace.count
+        key = self._key("replay:ids:") + replay.id
+        found = cast("list[bytes]", self._store.lrange(key, first, after - 1))
+        left = after < replay.named
+        return Portion([one.decode() for one in found], str(after) if left else END)
+
+    def _horizon(self, replay: Replay, after: int) -> int | None:
+        """The place up to which a step looks; None where an index names what matches."""
+        chosen = replay.filter
+        if chosen is None or chosen.message_id is not None:
+            return None
+        if chosen.reason is not None and not chosen.scans:
+            return None
+        key, beyond = self._key("dead:at"), f"({after}"
+        found = self._store.zrangebyscore(key, beyond, "+inf", LOOKED_MAX, 1, withscores=True)
+        ends = cast("list[tuple[bytes, float]]", found)
+        return int(ends[0][1]) if ends else None
+
+    def _key(self, name: str) -> str:
+        return destination_key(self._destination, name)

@@ -23,7 +23,7 @@ from app.settings.durations import Duration, SomeDuration, spelled
 from app.settings.networks import Network
 from app.settings.sections import Check, Section
 from app.settings.wording import did_you_mean, shown
-from app.settings.written import read
+from app.settings.written import files_of, read
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
@@ -196,6 +196,11 @@ def load(
     if settings is None or check.faults:
         raise SettingsError(tuple(check.faults))
     return settings
+
+
+def files(path: Path | None = None, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """The files that `load` would read: relay.toml, and those that hold secrets."""
+    return files_of(read(path, os.environ if environ is None else environ))
 
 
 def load_or_exit(kinds: Mapping[str, type[DestinationSettings]]) -> Settings:

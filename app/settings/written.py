@@ -65,6 +65,16 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Written:
     return Written(values, file, in_file or {}, variables, tuple(faults), in_file is not None)
 
 
+def files_of(written: Written) -> tuple[Path, ...]:
+    """The file of settings, if there is one, and every file that one of them names."""
+    named = (
+        Path(value)
+        for where, value in _leaves(written.values)
+        if where and where[-1].endswith("_file") and isinstance(value, str)
+    )
+    return (*([written.file] if written.file else []), *named)
+
+
 def variable_name(where: Where) -> str:
     """The environment's name of a setting: ids keep their case, the rest is upper case."""
     named = [

@@ -8,6 +8,7 @@ import redis
 
 from app.clock import Clock, milliseconds
 from app.keys import destination_key
+from app.scripts import Scripts
 
 KEPT = 1_000
 
@@ -32,17 +33,10 @@ class Actions:
     def __init__(self, store: redis.Redis, destination: str, clock: Clock = milliseconds) -> None:
         self._store = store
         self._key = destination_key(destination, "actions")
-        self._clock = clock
+        self._scripts = Scripts(store, destination, clock)
 
     def record(self, who: str, what: str, count: int = 1, about: str = "") -> None:
-        fields: dict[str, str | int] = {
-            "at": self._clock(),
-            "who": who,
-            "what": what,
-            "count": count,
-            "about": about,
-        }
-        self._store.xadd(self._key, fields, maxlen=KEPT, approximate=True)  # type: ignore[arg-type]
+        self._scripts.run("act", who, what, count, about, KEPT)
 
     def newest(self, count: int = 50) -> list[Action]:
         """The newest first."""

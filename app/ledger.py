@@ -31,6 +31,7 @@ class Census:
     held_until: int | None
     failures: int
     why: str
+    unapplied: int = 0
 
     @property
     def unaccounted(self) -> int:
@@ -82,6 +83,7 @@ def census(answer: Sequence[bytes]) -> Census:
         held_until=int(held) or None,
         failures=int(failures),
         why=why.decode() if int(held) or int(failures) else "",
+        unapplied=counts.get("unapplied", 0),
     )
 
 

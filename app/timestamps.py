@@ -43,3 +43,8 @@ def corrected(
 def written(at: datetime) -> str:
     """RFC 3339 with milliseconds; the moment must be in UTC."""
     return at.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def instant(ms: int) -> str:
+    """A moment in ms since the epoch, written."""
+    return written(datetime.fromtimestamp(ms / 1000, UTC))

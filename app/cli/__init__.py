@@ -1,15 +1,18 @@
 """The command `relay`. Exit codes: 0 done, 1 failed, 2 wrong use, 3 not reachable."""
 
+import logging
 import sys
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from app.cli.config import Config, settings
 from app.cli.exits import DONE, WRONG_USE, leave
+from app.cli.groups import destinations, retries
 
 INGEST_URL = "http://127.0.0.1:8000"
 
@@ -21,6 +24,9 @@ relay = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+relay.add_typer(destinations)
+relay.add_typer(retries)
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 
@@ -36,7 +42,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
+    _log_beside_the_result()
     relay()
+
+
+def _log_beside_the_result() -> None:
+    """Standard output is the command's; who gave it needs no line that says it was done."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so
@@ -100,6 +115,9 @@ def status(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="Wait until a delivery can flow."),
     ] = None,
+    days: Annotated[
+        int, typer.Option(min=0, max=400, help="Also the ledger of the newest days (UTC).")
+    ] = 0,
     url: IngestUrl = INGEST_URL,
     config: Config = None,
     as_json: AsJson = False,
@@ -109,14 +127,17 @@ def status(
     \b
     State of a destination:
       delivering  its deliveries flow, or it has none
-      throttled   held until a moment: its rate, its own wish, or after a failure
-      broken      its last hold is over, and nothing was taken since
+      throttled   held until a moment: its rate is used up, or it asked for less
+      broken      it fails: held, then tried by one pump, until it takes something
+      paused      nothing is sent until an operator resumes it
       unattended  no worker consumes its queue
+      orphaned    the settings name it no more, and the store has deliveries for it
 
     \b
     Exit codes:
-      0  a delivery can flow: store and ingest answer, every queue has a worker
-      1  a queue has no worker, ingest is not ready, or the configuration is refused
+      0  a delivery can flow: store and ingest answer, every queue has a worker,
+         no destination is paused, broken or throttled for more than a minute
+      1  one of these is not so, or the configuration is refused
       2  wrong use
       3  store or ingest do not answer
 
@@ -126,7 +147,43 @@ def status(
     """  # noqa: D301 - Click keeps the lines of a block that begins with this backspace
     from app.cli.status import run
 
-    raise typer.Exit(run(settings(config), url, wait or 0, as_json=as_json))
+    raise typer.Exit(run(settings(config), url, wait or 0, days, as_json=as_json))
+
+
+@relay.command()
+def trace(
+    message_id: Annotated[str, typer.Argument(metavar="MESSAGE_ID", help="Of the event.")],
+    *,
+    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Its userId, else anonymousId; spares most of the search.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where the deliveries of an event are, and what happened to them.
+
+    \b
+    Place of a delivery:
+      waiting   in the log, not yet sent
+      retrying  failed and due later, or behind an earlier event of its user
+      dead      a dead letter
+      unmapped  no rule says what it means for the destination
+      finished  delivered, skipped or discarded; the newest tell when
+
+    \b
+    Exit codes:
+      0  it was accepted
+      1  it was never accepted, or is finished for longer than dedupe_window
+      2  wrong use
+      3  the store does not answer
+
+    Example: relay trace 9f6d5a4e-0001 --user customer-1
+    """  # noqa: D301 - Click keeps the lines of a block that begins with this backspace
+    from app.cli.trace import run
+    from app.trace import Wanted
+
+    raise typer.Exit(run(settings(config), Wanted(message_id, source, user), as_json=as_json))
 
 
 Day = Annotated[

@@ -1,57 +1,84 @@
 """`relay status`: the ledger of every destination, what every source sent, whether it can flow."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import redis
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from app import items
 from app.cli.exits import DONE, FAILED, UNREACHABLE, note
-from app.cli.tables import show
+from app.cli.tables import printable, show, show_json
+from app.clock import milliseconds
 from app.counters import Tally, tally
-from app.ledger import Census
+from app.ledger import Day
 from app.log import Log
-from app.presence import alive_since, live_queues
+from app.overview import standings
+from app.presence import alive_since
 from app.readiness import Obstacle, connect_once, obstacles, standing_still
-from app.settings import DestinationSettings, Settings
-from app.throttle import FOREVER_MS
-from app.wake import queue_name
+from app.settings import Settings
+from app.standing import Standing, standstill
 
 LOOK_EVERY_S = 0.25
-COUNTS = ("accepted", "delivered", "skipped", "discarded", "waiting", "retrying", "dead")
-ROWS = ("state", "reason", *COUNTS, "unmapped", "unaccounted", "oldest_seconds")
+ROWS = (
+    "state",
+    "reason",
+    "accepted",
+    "delivered",
+    "unapplied",
+    "skipped",
+    "discarded",
+    "waiting",
+    "retrying",
+    "dead",
+    "unconfirmed",
+    "unmapped",
+    "unaccounted",
+    "oldest_seconds",
+    "backlog",
+    "rate",
+    "latency_ms",
+)
+TITLES = {"oldest_seconds": "oldest_waiting", "latency_ms": "latency"}
+DAY_COLUMNS = (
+    "accepted",
+    "waiting",
+    "retrying",
+    "dead",
+    "unmapped",
+    "delivered",
+    "skipped",
+    "discarded",
+)
 SOURCE_ROWS = ("accepted", "repeats", "unrouted", "refused")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How one destination stands; `served` tells that a worker consumes its queue."""
+class Looked:
+    """What was found at one look: what keeps deliveries from flowing, and how all stands."""
 
-    account: DestinationSettings
-    census: Census
-    served: bool
+    obstacles: tuple[Obstacle, ...]
+    standings: tuple[Standing, ...]
 
 
-def run(settings: Settings, ingest_url: str, wait_s: float, *, as_json: bool) -> int:
+def run(settings: Settings, ingest_url: str, wait_s: float, days: int, *, as_json: bool) -> int:
     """Print it, after waiting until a delivery can flow but no longer than `wait_s`."""
     with connect_once(settings.store_url.get_secret_value()) as store:
-        found = _awaited(store, settings, ingest_url, wait_s)
-        for obstacle in found:
+        looked = _awaited(store, settings, ingest_url, wait_s)
+        for obstacle in looked.obstacles:
             note(obstacle.why)
         try:
-            standings = _standings(store, settings)
             tallies = {source: tally(store, source) for source in settings.sources}
+            ledgers = _ledgers(store, looked.standings, days)
         except redis.RedisError:
             return UNREACHABLE
-        for obstacle in standing_still(store, alive_since(_now())):
+        for obstacle in standing_still(store, alive_since(milliseconds())):
             note(obstacle.why)
-    _show(standings, tallies, as_json=as_json)
-    return exit_code(found)
+    _show(looked.standings, ledgers, tallies, as_json=as_json)
+    return exit_code(looked.obstacles)
 
 
 def exit_code(found: Sequence[Obstacle]) -> int:
@@ -60,91 +87,75 @@ def exit_code(found: Sequence[Obstacle]) -> int:
     return FAILED if found else DONE
 
 
-def state(standing: Standing) -> tuple[str, str]:
-    """The state in a word, and the reason when it is not `delivering`."""
-    census = standing.census
-    if not standing.served:
-        return "unattended", f"no worker consumes the queue {queue_name(standing.account.queue)}"
-    if census.held_until == FOREVER_MS:
-        return "paused", census.why
-    if census.held_until is not None:
-        return "throttled", f"held until {_iso(census.held_until)}: {census.why}"
-    if census.failures:
-        return "broken", f"tried again and again: {census.why}"
-    return "delivering", ""
-
-
-def item(standing: Standing, now: int) -> dict[str, object]:
-    """A destination as the API lists it."""
-    word, reason = state(standing)
-    census = standing.census
-    oldest = None if census.oldest_ms is None else max(0, now - census.oldest_ms) / 1000
-    return {
-        "id": standing.account.id,
-        "kind": standing.account.kind,
-        "state": word,
-        "reason": reason,
-        "oldest_seconds": oldest,
-        **{name: getattr(census, name) for name in COUNTS},
-        "unmapped": census.unmapped,
-        "unaccounted": census.unaccounted,
-    }
-
-
-def source_item(source: str, tally: Tally) -> dict[str, object]:
-    """A source as the API lists it."""
-    return {
-        "id": source,
-        "accepted": tally.accepted,
-        "repeats": tally.deduplicated,
-        "unrouted": tally.unrouted,
-        "refused": sum(tally.refused.values()),
-        "refused_by_code": dict(tally.refused),
-    }
-
-
-def _awaited(
-    store: redis.Redis, settings: Settings, ingest_url: str, wait_s: float
-) -> tuple[Obstacle, ...]:
+def _awaited(store: redis.Redis, settings: Settings, ingest_url: str, wait_s: float) -> Looked:
     deadline = time.monotonic() + wait_s
     while True:
-        found = tuple(obstacles(store, settings, ingest_url, alive_since(_now())))
-        if not found or time.monotonic() >= deadline:
-            return found
+        looked = _look(store, settings, ingest_url)
+        if not looked.obstacles or time.monotonic() >= deadline:
+            return looked
         time.sleep(LOOK_EVERY_S)
 
 
-def _standings(store: redis.Redis, settings: Settings) -> list[Standing]:
-    served = live_queues(store, alive_since(_now()))
-    return [
-        Standing(account, Log(store, account).census(), queue_name(account.queue) in served)
-        for account in settings.destinations.values()
-    ]
+def _look(store: redis.Redis, settings: Settings, ingest_url: str) -> Looked:
+    now = milliseconds()
+    found = list(obstacles(store, settings, ingest_url, alive_since(now)))
+    try:
+        stands = tuple(standings(store, settings, alive_since(now)))
+    except redis.RedisError as error:
+        found.append(Obstacle(f"the store does not answer ({error})", away=True))
+        return Looked(tuple(dict.fromkeys(found)), ())
+    still = (standstill(standing, now) for standing in stands)
+    return Looked((*found, *(Obstacle(why) for why in still if why)), stands)
 
 
-def _show(standings: Sequence[Standing], tallies: Mapping[str, Tally], *, as_json: bool) -> None:
-    items = [item(standing, _now()) for standing in standings]
-    sources = [source_item(source, tally) for source, tally in tallies.items()]
+def _ledgers(store: redis.Redis, stands: Sequence[Standing], newest: int) -> dict[str, list[Day]]:
+    """The ledger by day of every destination; empty without days that were asked for."""
+    accounts = [standing.account for standing in stands] if newest else []
+    return {account.id: Log(store, account).days(newest) for account in accounts}
+
+
+def _show(
+    stands: Sequence[Standing],
+    ledgers: Mapping[str, Sequence[Day]],
+    tallies: Mapping[str, Tally],
+    *,
+    as_json: bool,
+) -> None:
+    now = milliseconds()
+    listed = [items.destination(standing, now) for standing in stands]
+    days = {name: [items.day(day) for day in ledger] for name, ledger in ledgers.items()}
+    sources = [items.source(source, tally) for source, tally in tallies.items()]
     if as_json:
-        shown = {"items": items, "sources": sources, "next_cursor": None}
-        json.dump(shown, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        with_days = [{**one, "days": days[str(one["id"])]} if days else one for one in listed]
+        show_json({"items": with_days, "sources": sources, "next_cursor": None})
         return
-    show(_table("destination", ROWS, items, {}))
+    show(_table("destination", ROWS, listed, {}))
+    for name, ledger in days.items():
+        sys.stdout.write("\n")
+        show(days_table(name, ledger))
     sys.stdout.write("\n")
     show(_table("source", SOURCE_ROWS, sources, _by_code(tallies)))
+
+
+def days_table(destination: str, ledger: Sequence[items.Item]) -> Table:
+    """A row per day."""
+    table = Table(destination, *(Column(name, justify="right") for name in DAY_COLUMNS), box=None)
+    for day in ledger:
+        counts = (_cell(name, day[name]) for name in DAY_COLUMNS)
+        table.add_row(str(day["day"]), *counts)
+    return table
 
 
 def _table(
     of: str,
     rows: Sequence[str],
-    items: Sequence[dict[str, object]],
+    listed: Sequence[items.Item],
     more: Mapping[str, Sequence[int]],
 ) -> Table:
     """A column per item, so that all counts fit on a terminal."""
-    table = Table(of, *(str(one["id"]) for one in items), box=None)
+    table = Table(of, *(str(one["id"]) for one in listed), box=None)
     for name in rows:
-        table.add_row(name.removesuffix("_seconds"), *(_cell(name, one[name]) for one in items))
+        table.add_row(TITLES.get(name, name), *(_cell(name, one[name]) for one in listed))
     for name, counts in more.items():
         table.add_row(f"  {name}", *(_cell(name, count) for count in counts))
     return table
@@ -157,16 +168,20 @@ def _by_code(tallies: Mapping[str, Tally]) -> dict[str, list[int]]:
 
 
 def _cell(name: str, value: object) -> Text:
-    if name == "oldest_seconds":
-        return Text("" if value is None else f"{value:.0f} s")
-    lost = name == "unaccounted" and value != 0
-    return Text(f"{value:,}" if isinstance(value, int) else str(value), "bold red" if lost else "")
-
-
-def _iso(moment: int) -> str:
-    at = datetime.fromtimestamp(moment / 1000, UTC)
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+    match name, value:
+        case _, None:
+            return Text("")
+        case "oldest_seconds", float():
+            return Text(f"{value:.0f} s")
+        case "rate", float():
+            return Text(f"{value:g}/s")
+        case "latency_ms", {"p50": int() as p50, "p95": int() as p95}:
+            return Text(f"p50 {p50:,} ms, p95 {p95:,} ms")
+        case "latency_ms", _:
+            return Text("")
+        case "unaccounted", int() if value:
+            return Text(f"{value:,}", "bold red")
+        case _, int():
+            return Text(f"{value:,}")
+        case _:
+            return Text(printable(str(value)))

@@ -1,9 +1,20 @@
-"""Tables on standard output."""
+"""What a command prints on standard output: tables, or JSON."""
+
+import json
+import sys
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 WIDTH_ELSEWHERE = 10_000
+
+
+def printable(text: str) -> str:
+    """The text without what would move a terminal's cursor or change its colours."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def show(table: Table) -> None:
@@ -12,3 +23,8 @@ def show(table: Table) -> None:
     if not console.is_terminal:
         console = Console(width=WIDTH_ELSEWHERE)
     console.print(table)
+
+
+def show_json(value: Mapping[str, object]) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")

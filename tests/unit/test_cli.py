@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,13 +18,11 @@ from app.cli.check import Finding, credentials, eviction, forgetfulness, persist
 from app.cli.lines import BATCH_BYTES_MAX, Faults, Line, Repeats, batches, event
 from app.cli.progress import estimate
 from app.cli.send import Later, Refused, Taken, meaning
-from app.cli.status import Standing, exit_code, item, source_item, state
-from app.counters import Tally
+from app.cli.status import exit_code
 from app.destination import Answer, Lost, NotSent, Reply
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
 from app.dev import called, taken
-from app.ledger import Census
 from app.outcome import Delivered, Unavailable
 from app.presence import (
     Worker,
@@ -43,22 +40,6 @@ RELAY = str(Path(sys.executable).with_name("relay"))
 
 ACCOUNT = KableAccount(
     id="kable", api_key=SecretStr("sk_test.x"), kable_client_id="kci_x", queue="billing"
-)
-CENSUS = Census(
-    accepted=10,
-    waiting=3,
-    retrying=1,
-    dead=1,
-    unconfirmed=0,
-    unmapped=0,
-    delivered=4,
-    skipped=0,
-    discarded=0,
-    oldest_ms=1_000,
-    pumps=0,
-    held_until=None,
-    failures=0,
-    why="",
 )
 
 
@@ -256,49 +237,6 @@ def test_a_probe_that_fails_says_where_to_look(reply: Reply, suspect: str) -> No
 
 def test_a_probe_that_succeeds_finds_the_credentials_good() -> None:
     assert credentials("kable", Answer(200), Delivered()).state == "ok"
-
-
-def test_a_destination_is_listed_as_the_api_lists_it() -> None:
-    assert item(Standing(ACCOUNT, CENSUS, served=True), now=3_500) == {
-        "id": "kable",
-        "kind": "kable",
-        "state": "delivering",
-        "reason": "",
-        "oldest_seconds": 2.5,
-        "waiting": 3,
-        "retrying": 1,
-        "dead": 1,
-        "accepted": 10,
-        "delivered": 4,
-        "skipped": 0,
-        "discarded": 0,
-        "unmapped": 0,
-        "unaccounted": 1,
-    }
-
-
-def test_a_state_names_what_keeps_a_destination_from_delivering() -> None:
-    held = replace(CENSUS, held_until=1_700_000_000_000, why="429")
-    assert state(Standing(ACCOUNT, held, served=True)) == (
-        "throttled",
-        "held until 2023-11-14T22:13:20Z: 429",
-    )
-    assert state(Standing(ACCOUNT, CENSUS, served=False)) == (
-        "unattended",
-        "no worker consumes the queue pump.billing",
-    )
-
-
-def test_a_source_is_listed_with_what_was_refused_by_code() -> None:
-    tally = Tally(5, 2, 1, {"bad_request": 3, "no_user_anon_id": 4})
-    assert source_item("web", tally) == {
-        "id": "web",
-        "accepted": 5,
-        "repeats": 2,
-        "unrouted": 1,
-        "refused": 7,
-        "refused_by_code": {"bad_request": 3, "no_user_anon_id": 4},
-    }
 
 
 def test_status_tells_away_from_not_ready() -> None:

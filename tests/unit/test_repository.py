@@ -2,16 +2,19 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
+from typer import Typer
 
 from app.cli import relay
-from app.cli.status import ROWS, SOURCE_ROWS
+from app.cli.status import ROWS, SOURCE_ROWS, TITLES
 from app.keys import DESTINATION_KEYS
 from app.log import Verb
+from app.standing import Word
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -98,13 +101,12 @@ def explained(title: str) -> set[str]:
 
 
 def test_every_row_of_relay_status_is_explained_and_every_explained_one_is_printed() -> None:
-    printed = {row.removesuffix("_seconds") for row in (*ROWS, *SOURCE_ROWS)}
+    printed = {TITLES.get(row, row) for row in (*ROWS, *SOURCE_ROWS)}
     assert explained("What `relay status` prints") == printed
 
 
 def test_every_state_of_a_destination_is_explained() -> None:
-    returned = re.findall(r'return "(\w+)", ', text("app/cli/status.py"))
-    assert explained("States") == set(returned)
+    assert explained("States") == set(get_args(Word))
 
 
 def test_every_line_of_the_log_is_explained_and_every_explained_one_is_written() -> None:
@@ -119,10 +121,15 @@ def test_every_verb_of_a_pump_is_explained() -> None:
     assert set(get_args(Verb)) <= explained("Log lines")
 
 
+def commands(app: Typer) -> Iterator[str]:
+    for command in app.registered_commands:
+        if command.callback:
+            yield command.name or command.callback.__name__
+    for group in app.registered_groups:
+        if group.typer_instance:
+            name = group.typer_instance.info.name
+            yield from (f"{name} {command}" for command in commands(group.typer_instance))
+
+
 def test_every_command_has_its_exit_codes() -> None:
-    commands = {
-        f"relay {command.callback.__name__}"
-        for command in relay.registered_commands
-        if command.callback
-    }
-    assert explained("Exit codes") == commands
+    assert explained("Exit codes") == {f"relay {command}" for command in commands(relay)}

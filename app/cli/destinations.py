@@ -1,0 +1,78 @@
+"""`relay destinations`: list them, pause one, resume it."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from app import items
+from app.actions import Actions
+from app.cli.exits import DONE
+from app.cli.reach import named, reached
+from app.cli.tables import printable, show, show_json
+from app.cli.who import operator
+from app.clock import milliseconds
+from app.overview import standing_of, standings
+from app.presence import alive_since
+from app.settings import Settings
+from app.standing import Standing, state
+from app.throttle import Throttle
+
+COLUMNS = ("kind", "state", "waiting", "retrying", "dead", "unmapped", "reason")
+
+
+def list_all(settings: Settings, *, as_json: bool) -> int:
+    now = milliseconds()
+    with reached(settings) as store:
+        stands = standings(store, settings, alive_since(now))
+    listed = [items.destination(standing, now) for standing in stands]
+    if as_json:
+        show_json({"items": listed, "next_cursor": None})
+    else:
+        show(_table(listed))
+    return DONE
+
+
+def pause(
+    settings: Settings, destination: str, reason: str, who: str | None, *, as_json: bool
+) -> int:
+    """Send nothing to it until it is resumed."""
+    account = named(settings, destination)
+    with reached(settings) as store:
+        changed = Throttle(store, account).pause("operator", reason)
+        if changed:
+            Actions(store, account.id).record(operator(who), "paused", about=reason)
+        standing = standing_of(store, account, alive_since(milliseconds()))
+    done = "is paused" if changed else "was paused already"
+    return _told(f"{account.id} {done}: {state(standing)[1]}", standing, as_json=as_json)
+
+
+def resume(settings: Settings, destination: str, who: str | None, *, as_json: bool) -> int:
+    """End its pause, and say what that was."""
+    account = named(settings, destination)
+    with reached(settings) as store:
+        throttle = Throttle(store, account)
+        before = throttle.state()
+        ended = throttle.resume()
+        about = f"{before.paused_by}: {before.paused_why}"
+        if ended:
+            Actions(store, account.id).record(operator(who), "resumed", about=about)
+        standing = standing_of(store, account, alive_since(milliseconds()))
+    done = f"is resumed; what ended was a pause by {about}" if ended else "was not paused"
+    return _told(f"{account.id} {done}", standing, as_json=as_json)
+
+
+def _told(what: str, standing: Standing, *, as_json: bool) -> int:
+    if as_json:
+        show_json(items.destination(standing, milliseconds()))
+    else:
+        sys.stdout.write(f"{printable(what)}\n")
+    return DONE
+
+
+def _table(listed: Sequence[items.Item]) -> Table:
+    table = Table("destination", *COLUMNS, box=None)
+    for one in listed:
+        table.add_row(*(Text(printable(str(one[name]))) for name in ("id", *COLUMNS)))
+    return table

@@ -1,0 +1,94 @@
+"""`relay destinations` and `relay retries`: what operators do beside looking at the whole."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.config import Config, settings
+from app.cli.who import Who
+
+destinations = typer.Typer(
+    name="destinations",
+    help="List destinations, pause one, resume it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+retries = typer.Typer(
+    name="retries",
+    help="Look at what waits to be tried again.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DestinationId = Annotated[str, typer.Argument(metavar="ID", help="The destination.")]
+
+
+@destinations.command("list")
+def list_destinations(*, config: Config = None, as_json: AsJson = False) -> None:
+    """List all destinations with their states, the orphaned ones too.
+
+    Example: relay destinations list --json
+    """
+    from app.cli.destinations import list_all
+
+    raise typer.Exit(list_all(settings(config), as_json=as_json))
+
+
+@destinations.command()
+def pause(
+    destination: DestinationId,
+    *,
+    reason: Annotated[str, typer.Option(help="Others read it in `relay status`.")] = "",
+    who: Who = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send nothing to a destination until it is resumed; its events wait in order.
+
+    What is under way may still arrive. To pause it once more changes only the reason.
+
+    Example: relay destinations pause kable --reason "they move their servers"
+    """
+    from app.cli.destinations import pause as run
+
+    raise typer.Exit(run(settings(config), destination, reason, who, as_json=as_json))
+
+
+@destinations.command()
+def resume(
+    destination: DestinationId, *, who: Who = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """End a pause, whoever made it: an operator, or the relay after refusals.
+
+    What the relay had paused is asked with a harmless call first.
+
+    Example: relay destinations resume kable
+    """
+    from app.cli.destinations import resume as run
+
+    raise typer.Exit(run(settings(config), destination, who, as_json=as_json))
+
+
+@retries.command("list")
+def list_retries(
+    *,
+    destination: Annotated[
+        str | None, typer.Option(metavar="ID", help="Default: the only one.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on where a page ended: its next_cursor.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits to be tried again, what is due first first.
+
+    `behind` counts the later events of the same user that wait for it.
+
+    Example: relay retries list --destination kana --limit 20
+    """
+    from app.cli.retries import list_page
+
+    raise typer.Exit(list_page(settings(config), destination, cursor, limit, as_json=as_json))

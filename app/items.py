@@ -1,9 +1,14 @@
-"""What the API and `--json` answer: destinations, days, sources, retries and traces as JSON.
+"""What the API and `--json` answer: destinations, sources, retries, traces, dead letters as JSON.
 
-Moments are ISO 8601 in UTC.
+Moments are ISO 8601 in UTC. Events stand there as their own bytes, so that no number is rounded.
 """
 
+import msgspec
+from msgspec import Raw
+
 from app.counters import Tally
+from app.dead_letters import Group, Letter, Opened
+from app.delivery import Attempt
 from app.ledger import Day
 from app.retries import Retry
 from app.standing import Standing, backlog_high, state
@@ -91,6 +96,76 @@ def trace(trace: Trace) -> Item:
         "history": [_happening(one) for one in trace.history],
         "note": trace.note,
     }
+
+
+def letter(destination: str, key: str, one: Letter) -> Item:
+    """What a list shows of a letter; `message_id` names the part as well, where it is one."""
+    return {
+        "id": key,
+        "destination": destination,
+        "message_id": one.id,
+        "reason": one.reason,
+        "message": one.message,
+        "event": one.event,
+        "user": one.user,
+        "buried_at": instant(one.buried_at),
+        "attempts": one.attempts,
+        "group": one.group,
+    }
+
+
+def group(destination: str, one: Group) -> Item:
+    return {
+        "id": one.id,
+        "destination": destination,
+        "reason": one.reason,
+        "message": one.message,
+        "status": one.status,
+        "count": one.count,
+        "first_at": instant(one.first_at),
+        "last_at": instant(one.last_at),
+        "sample": one.sample,
+    }
+
+
+def opened(destination: str, one: Opened) -> Item:
+    """A letter with its event and its attempts; `original` is the event before an edit."""
+    return {
+        **letter(destination, one.key, one.letter),
+        "source": one.letter.source,
+        "accepted_at": instant(one.letter.accepted_at),
+        "attempts": [attempt(tried) for tried in one.delivery.attempts],
+        "payload": payload(one.delivery.event),
+        "original": None if one.delivery.original is None else payload(one.delivery.original),
+    }
+
+
+def exported(destination: str, one: Opened) -> Item:
+    """A letter and its event."""
+    return {
+        **letter(destination, one.key, one.letter),
+        "payload": payload(one.delivery.event),
+    }
+
+
+def attempt(tried: Attempt) -> Item:
+    return {
+        "at": instant(tried.at),
+        "status": tried.status,
+        "error": tried.error,
+        "seconds": tried.took / 1000,
+        "request": tried.request,
+        "response": tried.response,
+    }
+
+
+def payload(event: bytes) -> Raw | str:
+    """The JSON of an event in one line, its values untouched; as text what is no JSON."""
+    try:
+        event.decode()
+        return Raw(msgspec.json.format(event, indent=-1))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return event.decode(errors="replace")
 
 
 def _happening(happening: Happening) -> Item:

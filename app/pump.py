@@ -15,6 +15,7 @@ import redis
 import structlog
 
 from app.breaker import Breaker
+from app.burials import Burials
 from app.clock import Clock, milliseconds
 from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
@@ -66,6 +67,7 @@ class Pump:
         self._clock = clock
         self._random = random or Random()
         self._report = Report()
+        self._burials = Burials(lane.account.id)
         self._hand = Hand(lane.destination.batch)
         self._intake = Intake(lane, self._hand, token, clock)
         self._settles = 0
@@ -108,6 +110,7 @@ class Pump:
         if self._log.release(self._token, in_order=in_order):
             report.wake = True
             self._lane.wake()
+        self._burials.finish()
         logger.info(
             "pump.finished",
             destination=self._account.id,
@@ -297,13 +300,6 @@ class Pump:
         self._settles += 1
         self._log.settle(self._token, self._settles, settled)
         self._report.settled.update(settlement.verb for settlement in settled)
-        for one in settled:
-            if one.verb == "bury":
-                logger.warning(
-                    "delivery.buried",
-                    destination=self._account.id,
-                    message_id=one.head.delivery.id,
-                    why=one.why,
-                )
+        self._burials.tell(settled)
         if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
             self._intake.expect_retries()

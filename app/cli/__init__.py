@@ -11,6 +11,7 @@ import structlog
 import typer
 
 from app.cli.config import Config, settings
+from app.cli.dead_letters import dead_letters
 from app.cli.exits import DONE, WRONG_USE, leave
 from app.cli.groups import destinations, retries
 
@@ -27,6 +28,7 @@ relay = typer.Typer(
 
 relay.add_typer(destinations)
 relay.add_typer(retries)
+relay.add_typer(dead_letters)
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 

@@ -1,9 +1,9 @@
 """What a command prints on standard output: tables, or JSON."""
 
-import json
 import sys
 from collections.abc import Mapping
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -26,5 +26,6 @@ def show(table: Table) -> None:
 
 
 def show_json(value: Mapping[str, object]) -> None:
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    """Numbers in events stay as they are written."""
+    shown = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.write(shown.decode() + "\n")

@@ -24,7 +24,8 @@ from app.settings import DestinationSettings
 STEP = 500
 MICROSECONDS = 1_000
 LOOKED_MAX = 5_000
-DISCARDED_AT_ONCE = 100
+DISCARDED_AT_ONCE = 50
+OPENED_AT_ONCE = 50
 
 End = Literal["discarded", "delivered"]
 
@@ -92,8 +93,9 @@ class DeadLetters:
             pipe.zrange(members, -1, -1, withscores=True)
         answers = pipe.execute()
         told = zip(first.items(), answers[::3], answers[1::3], answers[2::3], strict=True)
-        found = (_group(*one, *numbers) for one, *numbers in told if all(numbers))
-        return sorted(found, key=lambda group: (group.last_at, group.sample), reverse=True)
+        found = [(one, numbers) for one, *numbers in told if all(numbers)]
+        found.sort(key=lambda pair: _newest(*pair[1]), reverse=True)
+        return [_group(*one, *numbers) for one, numbers in found]
 
     def page(self, filter_: Filter, cursor: str | None = None, limit: int = 50) -> Page:
         """The next letters that match. It may be short, or empty, and yet have a `next_cursor`.
@@ -144,6 +146,16 @@ class DeadLetters:
         """A letter with its delivery; None when there is none of this key."""
         found = self._kept(key)
         return None if found is None else Opened(key, decode(found[0]), delivery.decode(found[1]))
+
+    def opened(self, filter_: Filter) -> Iterator[Opened]:
+        """All that match, the oldest first, each with its delivery; read in pages."""
+        found = self.scan(filter_)
+        while some := list(islice(found, OPENED_AT_ONCE)):
+            deliveries = destination_key(self._account.id, "dead:deliveries")
+            payloads = self._store.hmget(deliveries, [one.key for one in some])
+            for one, payload in zip(some, cast("list[bytes | None]", payloads), strict=True):
+                if payload is not None:
+                    yield Opened(one.key, one.letter, delivery.decode(payload))
 
     def edit(self, key: str, event: bytes, accepts: Collection[str]) -> Opened | None:
         """Give a letter another event, of a type that the destination accepts; None without it.
@@ -200,6 +212,10 @@ def _span(filter_: Filter, before: int | None, after: int = -1) -> Span:
         until = filter_.until * MICROSECONDS
         before = until if before is None else min(before, until)
     return Span(after, before)
+
+
+def _newest(_count: int, _first: object, last: Sequence[tuple[bytes, float]]) -> float:
+    return last[0][1]
 
 
 def _group(

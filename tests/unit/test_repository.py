@@ -11,6 +11,7 @@ import yaml
 from typer import Typer
 
 from app.cli import relay
+from app.cli.dead_letters import dead_letters
 from app.cli.status import ROWS, SOURCE_ROWS, TITLES
 from app.keys import DESTINATION_KEYS
 from app.log import Verb
@@ -133,3 +134,8 @@ def commands(app: Typer) -> Iterator[str]:
 
 def test_every_command_has_its_exit_codes() -> None:
     assert explained("Exit codes") == {f"relay {command}" for command in commands(relay)}
+
+
+def test_every_command_for_dead_letters_is_explained() -> None:
+    named = {name.removesuffix(" LETTER") for name in explained("Dead letters")}
+    assert {f"dead-letters {command}" for command in commands(dead_letters)} <= named

@@ -1,0 +1,185 @@
+"""What `relay dead-letters` reads: lists, groups, one letter, exports."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from app import items
+from app.actions import Actions
+from app.cli.dead_letters import Chosen
+from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
+from app.cli.opened import described
+from app.cli.reach import named, reached
+from app.cli.tables import printable, show, show_json
+from app.dead_letters import BadFilter, Buried, DeadLetters, Filter, Opened, Page
+from app.settings import DestinationSettings, Settings
+
+COLUMNS = ("id", "destination", "buried_at", "reason", "event", "user", "attempts", "message")
+GROUP_COLUMNS = (
+    "id",
+    "destination",
+    "reason",
+    "count",
+    "first_at",
+    "last_at",
+    "message",
+    "sample",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of one destination for its operators."""
+
+    account: DestinationSettings
+    letters: DeadLetters
+    actions: Actions
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A letter that was opened, and where it lies."""
+
+    kept: Kept
+    opened: Opened
+
+    @property
+    def key(self) -> str:
+        return self.opened.key
+
+
+def list_letters(
+    settings: Settings, chosen: Chosen, cursor: str | None, limit: int, *, as_json: bool
+) -> int:
+    filter_ = filter_of(chosen)
+    if cursor is not None and not cursor.isdecimal():
+        leave(f"--cursor: expected the next_cursor of a page, found {cursor}", WRONG_USE)
+    with opened_store(settings, chosen.destination) as kept:
+        pages = {id_: one.letters.page(filter_, cursor, limit) for id_, one in kept.items()}
+    found, next_cursor = merged(pages, limit)
+    listed = [items.letter(id_, one.key, one.letter) for id_, one in found]
+    if as_json:
+        show_json({"items": listed, "next_cursor": next_cursor})
+        return DONE
+    show(_table(COLUMNS, listed))
+    if next_cursor is not None:
+        note(f"there may be more: --cursor {next_cursor}")
+    return DONE
+
+
+def list_groups(
+    settings: Settings, destination: str | None, reason: str | None, *, as_json: bool
+) -> int:
+    with opened_store(settings, destination) as kept:
+        found = [(id_, group) for id_, one in kept.items() for group in one.letters.groups(reason)]
+    found.sort(key=lambda pair: pair[1].last_at, reverse=True)
+    listed = [items.group(id_, one) for id_, one in found]
+    if as_json:
+        show_json({"items": listed, "next_cursor": None})
+    else:
+        show(_table(GROUP_COLUMNS, listed))
+    return DONE
+
+
+def show_letter(settings: Settings, destination: str | None, letter: str, *, as_json: bool) -> int:
+    with opened_store(settings, destination) as kept:
+        place = place_of(kept, letter)
+    if as_json:
+        show_json(items.opened(place.kept.account.id, place.opened))
+    else:
+        sys.stdout.write(described(place.kept.account.id, place.opened))
+    return DONE
+
+
+def export_letters(settings: Settings, chosen: Chosen, output: Path) -> int:
+    filter_ = filter_of(chosen)
+    with opened_store(settings, chosen.destination) as kept, _written(output) as file:
+        for id_, one in kept.items():
+            for opened in one.letters.opened(filter_):
+                file.write(msgspec.json.encode(items.exported(id_, opened)) + b"\n")
+    return DONE
+
+
+def merged(pages: dict[str, Page], limit: int) -> tuple[list[tuple[str, Buried]], str | None]:
+    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
+    ends = [int(page.next_cursor) for page in pages.values() if page.next_cursor is not None]
+    found = sorted(
+        ((id_, one) for id_, page in pages.items() for one in page.items),
+        key=lambda pair: pair[1].at,
+        reverse=True,
+    )
+    if len(found) > limit:
+        ends.append(found[limit - 1][1].at)
+    end = max(ends, default=0)
+    return [pair for pair in found if pair[1].at >= end], str(end) if ends else None
+
+
+@contextmanager
+def opened_store(settings: Settings, destination: str | None) -> Iterator[dict[str, Kept]]:
+    """The dead letters of the destination, or of all of them; ends when the store is away."""
+    accounts = list(settings.destinations.values())
+    chosen = accounts if destination is None else [named(settings, destination)]
+    with reached(settings) as store:
+        yield {
+            one.id: Kept(one, DeadLetters(store, one), Actions(store, one.id)) for one in chosen
+        }
+
+
+def place_of(kept: dict[str, Kept], letter: str) -> Place:
+    """Where a letter lies; ends when it lies nowhere, or in several destinations."""
+    opened = ((one, one.letters.open(letter)) for one in kept.values())
+    found = [Place(one, lies) for one, lies in opened if lies is not None]
+    if not found:
+        leave(absent(letter, kept), FAILED)
+    if len(found) > 1:
+        where = " and ".join(place.kept.account.id for place in found)
+        leave(f"{where} have a letter {letter}: name one with --destination", WRONG_USE)
+    return found[0]
+
+
+def absent(letter: str, kept: dict[str, Kept]) -> str:
+    """What to say of a letter that is not there."""
+    why = "it was replayed or discarded, or the id is wrong"
+    return f"there is no dead letter {letter} at {' or '.join(kept)}: {why}"
+
+
+def filter_of(chosen: Chosen) -> Filter:
+    """The filter that was written; ends when it means nothing."""
+    try:
+        return Filter.read(chosen.fields)
+    except BadFilter as error:
+        leave(
+            f"--{error.field.replace('_', '-')}{str(error).removeprefix(error.field)}", WRONG_USE
+        )
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[BinaryIO]:
+    if output == Path("-"):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        file = output.open("wb")
+    except OSError as error:
+        leave(f"--output: cannot write {output}: {error.strerror}", WRONG_USE)
+    with file:
+        yield file
+
+
+def _table(columns: Sequence[str], listed: Sequence[items.Item]) -> Table:
+    table = Table(*(name.replace("_", " ") for name in columns), box=None)
+    for item in listed:
+        table.add_row(*(Text(printable(_cell(item[name]))) for name in columns))
+    return table
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,85 @@
+"""One dead letter as people read it: what happened to it, what was sent, what came back. Pure."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import msgspec
+
+from app.cli.tables import printable
+from app.dead_letters import Opened
+from app.delivery import Attempt
+from app.timestamps import instant
+
+
+def described(destination: str, opened: Opened) -> str:
+    """The whole of it, in lines."""
+    return "\n".join(printable(line) for line in _lines(destination, opened)) + "\n"
+
+
+def _lines(destination: str, opened: Opened) -> Iterator[str]:
+    letter, tried = opened.letter, opened.delivery
+    yield f"dead letter  {opened.key} of {destination}"
+    yield f"message id   {letter.id}"
+    yield f"reason       {letter.reason}: {letter.message}"
+    yield f"event        {letter.event}, user {letter.user}, source {letter.source}"
+    yield f"accepted     {instant(letter.accepted_at)}"
+    yield f"buried       {instant(letter.buried_at)}"
+    yield f"group        {letter.group}"
+    yield from ("", "Attempts")
+    yield from map(_attempt, count(1), tried.attempts)
+    if not tried.attempts:
+        yield "  none"
+    if tried.original is not None:
+        yield from ("", "You sent, before it was edited", _pretty(tried.original))
+        yield from ("", "It is now", _pretty(tried.event))
+    else:
+        yield from ("", "You sent", _pretty(tried.event))
+    yield from _exchange(tried.attempts[-1] if tried.attempts else None)
+    yield from ("", *_advice(destination, opened))
+
+
+def _attempt(number: int, one: Attempt) -> str:
+    status = "no answer" if one.status is None else f"answer {one.status}"
+    return f"  {number}  {instant(one.at)}  {one.took / 1000:.3f} s  {status}  {one.error}"
+
+
+def _exchange(last: Attempt | None) -> Iterator[str]:
+    """The last request and its response; nothing where none is known."""
+    if last is None or not last.request:
+        yield from ("", "Request", "none is known")
+        return
+    yield from ("", "Request", *last.request.splitlines())
+    yield from ("", "Response", *(last.response.splitlines() or ["none"]))
+
+
+def _advice(destination: str, opened: Opened) -> Iterator[str]:
+    commands, about = "relay dead-letters", f"{opened.key} --destination {destination}"
+    if opened.letter.reason == "unconfirmed":
+        yield from _doubt(opened)
+        yield f"compare:       relay reconcile {destination}"
+        yield f"was recorded:  {commands} discard {about} --delivered"
+        yield f"was not:       {commands} replay {about}"
+        return
+    yield f"mend its event:  {commands} edit {about} --file FILE"
+    yield f"send it again:   {commands} replay {about}"
+    yield f"let go of it:    {commands} discard {about}"
+
+
+def _doubt(opened: Opened) -> Iterator[str]:
+    """What is known of a call of which nobody can tell whether it was recorded."""
+    last = opened.delivery.attempts[-1] if opened.delivery.attempts else None
+    if last is not None and last.request:
+        ended = f"it ended after {last.took / 1000:.3f} s: {last.error}"
+        yield f"It went out at {instant(last.at)} and {ended}."
+    else:
+        until = instant(opened.letter.buried_at)
+        yield f"It was marked as being sent some time before {until}: {opened.letter.message}."
+    yield "Whether it was recorded cannot be told from here. It is not sent again on its own."
+
+
+def _pretty(event: bytes) -> str:
+    """Its values untouched; what is no JSON as it is."""
+    try:
+        return msgspec.json.format(event, indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return event.decode(errors="replace")

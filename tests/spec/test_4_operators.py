@@ -1,0 +1,299 @@
+"""`relay dead-letters`: what operators read and do, on a terminal and in scripts."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import Result
+from typer.testing import CliRunner
+
+from app import dead_letters, delivery, items
+from app.actions import Actions
+from app.cli import relay as command
+from app.cli.letters import merged
+from app.cli.opened import described
+from app.dead_letters import Buried, DeadLetters, Filter, Opened, Page
+from app.delivery import Attempt, Delivery
+from app.keys import destination_key
+from app.log import Log
+from app.settings import DestinationSettings
+from tests.burying import FAULTS, admission, bury, bury_logged
+from tests.chaos.letters import figures
+from tests.processes import free_port
+
+KABLE = DestinationSettings(id="kable", kind="kable")
+KANA = DestinationSettings(id="kana", kind="kana")
+NOW = 1_700_000_000_000
+
+Relay = Callable[..., Result]
+
+
+@pytest.fixture
+def log(store: redis.Redis) -> Iterator[Log]:
+    log = Log(store, KABLE)
+    yield log
+    assert log.census().unaccounted == 0
+
+
+@pytest.fixture
+def letters(store: redis.Redis) -> DeadLetters:
+    return DeadLetters(store, KABLE)
+
+
+@pytest.fixture
+def relay(tmp_path: Path, store_url: str) -> Relay:
+    """Runs `relay dead-letters` with a configuration of two destinations."""
+    config = tmp_path / "relay.toml"
+    config.write_text(
+        f'store_url = "{store_url}"\n'
+        '[sources.web]\nwrite_key = "k"\ndestinations = ["kable", "kana"]\n'
+        '[destinations.kable]\nkind = "kable"\napi_key = "sk_test.x"\nkable_client_id = "kci_x"\n'
+        '[destinations.kana]\nkind = "kana"\napi_key = "prv_test_x"\n'
+    )
+
+    def run(*words: str, given: str = "") -> Result:
+        return CliRunner().invoke(
+            command, ["dead-letters", *words, "--config", str(config)], input=given
+        )
+
+    return run
+
+
+def only(letters: DeadLetters) -> Buried:
+    [found] = letters.page(Filter()).items
+    return found
+
+
+def test_a_list_is_the_apis_and_its_cursor_goes_on(log: Log, relay: Relay) -> None:
+    bury(log, 5, now=NOW)
+    first = json.loads(relay("list", "--limit", "3", "--json").stdout)
+    assert first["items"][0] | {"id": "0-0-0"} == {
+        "id": "0-0-0",
+        "destination": "kable",
+        "message_id": "m-4",
+        "reason": "rejected",
+        "message": FAULTS[0][1],
+        "event": "Search",
+        "user": "u-4",
+        "buried_at": "2023-11-14T22:13:20.000Z",
+        "attempts": 0,
+        "group": first["items"][0]["group"],
+    }
+    second = json.loads(
+        relay("list", "--limit", "3", "--cursor", first["next_cursor"], "--json").stdout
+    )
+    ids = [one["message_id"] for one in first["items"] + second["items"]]
+    assert (ids, second["next_cursor"]) == (["m-4", "m-3", "m-2", "m-1", "m-0"], None)
+
+
+def test_a_list_for_people_is_a_row_a_letter_and_says_how_to_go_on(log: Log, relay: Relay) -> None:
+    bury(log, 25)
+    shown = relay("list", "--reason", "exhausted", "--limit", "1")
+    assert "Kable answered 500" in shown.stdout
+    assert "there may be more: --cursor " in shown.stderr
+
+
+def test_groups_are_the_apis(log: Log, letters: DeadLetters, relay: Relay) -> None:
+    bury(log, 20)
+    found = json.loads(relay("groups", "--json").stdout)
+    assert found == {
+        "items": [items.group("kable", group) for group in letters.groups()],
+        "next_cursor": None,
+    }
+    assert [one["count"] for one in found["items"]] == [18, 1, 1]
+    assert "18" in relay("groups", "--destination", "kable").stdout
+
+
+def page(*places: int, more: bool = False) -> Page:
+    letter = dead_letters.letter(Delivery("m", "web", "u", b"{}", NOW), "rejected", "", NOW)
+    items = tuple(Buried(f"0-{at}-0", at, letter) for at in places)
+    return Page(items, str(places[-1]) if more else None)
+
+
+@pytest.mark.parametrize(
+    ("pages", "places", "cursor"),
+    [
+        ({"a": page(9, 5), "b": page(7, 3)}, [9, 7, 5, 3], None),
+        ({"a": page(9, 5, more=True), "b": page(7, 3)}, [9, 7, 5], "5"),
+        ({"a": page(9, 8, 7, 6), "b": page(5)}, [9, 8, 7, 6], "6"),
+        ({"a": page(9, 7, 6, 5), "b": page(6)}, [9, 7, 6, 6], "6"),
+        ({"a": page(9, 8, 7, 6), "b": page(6)}, [9, 8, 7, 6, 6], "6"),
+        ({"a": page(), "b": page()}, [], None),
+    ],
+)
+def test_pages_of_several_destinations_are_one_that_leaves_nothing_out(
+    pages: dict[str, Page], places: list[int], cursor: str | None
+) -> None:
+    found, next_cursor = merged(pages, 4)
+    assert ([one.at for _, one in found], next_cursor) == (places, cursor)
+
+
+def test_show_tells_what_was_sent_and_numbers_stay_as_they_were(
+    letters: DeadLetters, log: Log, relay: Relay
+) -> None:
+    bury(log, 1)
+    key = only(letters).key
+    event = b'{"messageId":"m-0","type":"track","n":12345678901234567890.10}'
+    assert relay("edit", key, "--json", given=event.decode()).exit_code == 0
+    shown = relay("show", key, "--json").stdout
+    assert '"n": 12345678901234567890.10' in shown
+    assert json.loads(shown)["original"]["messageId"] == "m-0"
+    for words in ("It is now", "12345678901234567890.10", "You sent, before it was edited"):
+        assert words in relay("show", key).stdout
+
+
+TRIED = Delivery(
+    "m-1",
+    "web",
+    "u-1",
+    b'{"messageId":"m-1","type":"track","n":1.10}',
+    NOW,
+    (
+        Attempt(NOW + 1_000, 500, "Kable answered 500", 120),
+        Attempt(NOW + 9_000, None, "it timed out", 8_000, "POST /events\n\n{}", "no\x1b[31m"),
+    ),
+)
+
+
+def opened(reason: str, tried: Delivery = TRIED) -> Opened:
+    message = tried.attempts[-1].error if tried.attempts else "a pump ended while it sent this"
+    return Opened("3-1-0", dead_letters.letter(tried, reason, message, NOW + 20_000), tried)
+
+
+def test_show_prints_the_timeline_and_both_sides_of_the_last_attempt() -> None:
+    shown = described("kable", opened("exhausted"))
+    for line in (
+        "dead letter  3-1-0 of kable",
+        "reason       exhausted: it timed out",
+        "  1  2023-11-14T22:13:21.000Z  0.120 s  answer 500  Kable answered 500",
+        "  2  2023-11-14T22:13:29.000Z  8.000 s  no answer  it timed out",
+        '  "n": 1.10',
+        "POST /events",
+        "no\N{REPLACEMENT CHARACTER}[31m",
+        "send it again:   relay dead-letters replay 3-1-0 --destination kable",
+    ):
+        assert line in shown.splitlines()
+
+
+def test_of_what_is_unconfirmed_show_says_what_is_known_and_how_to_find_out() -> None:
+    shown = described("kana", opened("unconfirmed"))
+    assert "went out at 2023-11-14T22:13:29.000Z and it ended after 8.000 s: it timed" in shown
+    assert "relay reconcile kana" in shown
+    assert "relay dead-letters discard 3-1-0 --destination kana --delivered" in shown
+    taken_over = opened("unconfirmed", delivery.Delivery("m", "web", "u", b"{}", NOW))
+    assert "before 2023-11-14T22:13:40.000Z: a pump ended" in described("kana", taken_over)
+
+
+@pytest.mark.parametrize("event", [b"nonsense", b'{"a":"\xff"}', b""])
+def test_what_is_no_json_is_shown_as_text(event: bytes) -> None:
+    broken = opened("untransformable", delivery.Delivery("m", "web", "u", event, NOW))
+    text = event.decode(errors="replace")
+    assert items.opened("kable", broken)["payload"] == text
+    assert text in described("kable", broken)
+
+
+def test_an_edit_that_is_refused_names_the_field(
+    letters: DeadLetters, log: Log, relay: Relay, tmp_path: Path
+) -> None:
+    bury(log, 1)
+    (tmp_path / "event.json").write_text('{"messageId": "other", "type": "track"}')
+    refused = relay("edit", only(letters).key, "--file", str(tmp_path / "event.json"))
+    assert refused.exit_code == 1
+    assert "the event is refused: messageId: expected 'm-0', found 'other'" in refused.stderr
+    assert relay("edit", only(letters).key, "--file", str(tmp_path)).exit_code == 2
+
+
+def test_discarding_asks_with_the_exact_count_unless_told_not_to(
+    letters: DeadLetters, log: Log, relay: Relay, store: redis.Redis
+) -> None:
+    bury(log, 100)
+    words = ("discard", "--destination", "kable", "--reason", "exhausted")
+    assert "5 dead letters would be discarded" in relay(*words, "--dry-run").stdout
+    unasked = relay(*words)
+    assert unasked.exit_code == 2
+    assert "5 dead letters would be discarded for good: expected --yes" in unasked.stderr
+    assert letters.count(Filter()) == 100
+    assert json.loads(relay(*words, "--yes", "--as", "ann", "--json").stdout) == {"count": 5}
+    assert (letters.count(Filter()), log.census().discarded) == (95, 5)
+    [action] = Actions(store, "kable").newest()
+    assert (action.who, action.what, action.count, action.about) == (
+        "ann",
+        "discarded",
+        5,
+        "reason exhausted",
+    )
+
+
+def test_what_was_recorded_is_discarded_as_delivered(
+    letters: DeadLetters, log: Log, relay: Relay
+) -> None:
+    bury(log, 3)
+    keys = [one.key for one in letters.scan(Filter())]
+    done = relay("discard", *keys[:2], "--delivered", "--yes")
+    assert "2 dead letters were counted as delivered" in done.stdout
+    assert (log.census().delivered, log.census().dead) == (2, 1)
+
+
+def test_an_export_is_a_line_a_letter_oldest_first(log: Log, relay: Relay, tmp_path: Path) -> None:
+    bury(log, 120)
+    exported = relay("export", "--event", "Call")
+    lines = [json.loads(line) for line in exported.stdout.splitlines()]
+    assert [one["message_id"] for one in lines] == [f"m-{n}" for n in range(1, 120, 2)]
+    assert lines[0]["payload"]["properties"] == {"delta": 1}
+    relay("export", "--event", "Call", "--output", str(tmp_path / "out.ndjson"))
+    assert (tmp_path / "out.ndjson").read_text() == exported.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("show", "0-0-0"), 1, "there is no dead letter 0-0-0 at kable or kana"),
+        (("list", "--destination", "nope"), 2, "expected one of: kable, kana"),
+        (("list", "--cursor", "x"), 2, "--cursor: expected the next_cursor of a page"),
+        (("list", "--since", "soon"), 2, "--since: expected a moment such as"),
+        (("list", "--message-id", ""), 2, "--message-id: expected a text"),
+        (("discard", "--yes"), 2, "expected either letters by their ids or a filter"),
+        (("discard", "1-1-1", "--user", "u"), 2, "expected either letters by their ids"),
+        (("discard", "--user", "u", "--yes"), 2, "a filter needs --destination"),
+        (("discard", "1-1-1", "--yes"), 1, "there is no dead letter 1-1-1"),
+    ],
+)
+def test_what_cannot_be_done_says_why(
+    relay: Relay, store: redis.Redis, words: tuple[str, ...], code: int, why: str
+) -> None:
+    store.ping()
+    ended = relay(*words)
+    assert (ended.exit_code, why in ended.stderr) == (code, True)
+
+
+def test_a_letter_of_two_destinations_needs_its_destination(
+    letters: DeadLetters, log: Log, relay: Relay, store: redis.Redis
+) -> None:
+    bury(log, 1)
+    key = only(letters).key
+    partition, entry = key.split("-", 1)
+    kana = Log(store, KANA)
+    kana.append([admission(0)])
+    log_of = destination_key("kana", "log:")
+    [(logged,)] = [store.scan_iter(log_of + "*")]
+    [(_, fields)] = store.xrange(logged)
+    store.delete(logged)
+    store.xadd(log_of + partition, fields, entry)
+    bury_logged(kana)
+    ambiguous = relay("show", key)
+    assert (ambiguous.exit_code, "kable and kana have a letter" in ambiguous.stderr) == (2, True)
+    assert relay("show", key, "--destination", "kana").exit_code == 0
+
+
+def test_a_store_that_is_away_is_not_reachable(relay: Relay, tmp_path: Path) -> None:
+    config = tmp_path / "relay.toml"
+    config.write_text(re.sub(r"127.0.0.1:\d+", f"127.0.0.1:{free_port()}", config.read_text()))
+    ended = relay("groups")
+    assert (ended.exit_code, "the store does not answer" in ended.stderr) == (3, True)
+
+
+def test_the_measurement_of_many_letters_runs(store: redis.Redis) -> None:
+    assert dict(figures(store, 2_000))["discard: {'event': 'Search'}, how many"] == 900

@@ -26,11 +26,12 @@ end
 if not rate then return { n, 0, 0, 0 } end
 
 local each = 1000 / rate
-local free_at = tonumber(redis.call('HGET', KEYS[1], 'free_at') or 0)
-free_at = math.min(math.max(free_at, now), now + burst * each)
+local kept = tonumber(redis.call('HGET', KEYS[1], 'free_at') or 0)
+local free_at = math.min(math.max(kept, now), now + burst * each)
 local room = math.floor((now + burst * each - free_at) / each + 1e-6)
 local granted = math.max(0, math.min(n, room))
-if granted > 0 then
+-- A moment beyond the burst is of a clock that was set back since: kept, it would be beyond it again.
+if granted > 0 or free_at < kept then
   free_at = free_at + granted * each
   redis.call('HSET', KEYS[1], 'free_at', string.format('%.3f', free_at))
 end

@@ -61,6 +61,16 @@ def test_the_burst_goes_at_once_and_then_the_rate_rules(throttle: Throttle, cloc
     assert throttle.take(8) == Grant(granted=2, wait_ms=150, paced=True)
 
 
+def test_a_clock_that_is_set_back_stops_the_rate_no_longer_than_its_burst(
+    throttle: Throttle, clock: Clock
+) -> None:
+    throttle.take(5)
+    clock.now -= 3_600_000
+    assert throttle.take(8).granted == 0
+    clock.now += 500
+    assert throttle.take(8).granted == 5
+
+
 def test_a_rate_slower_than_the_tick_holds_the_destination_until_its_time(
     store: redis.Redis, clock: Clock
 ) -> None:

@@ -26,7 +26,7 @@ from tests.chaos.watch import LOOK_EVERY_S
 
 KINDS = ("worker-parent", "worker-child", "store")
 # After the last kill the visibility timeout has to pass, and Kombu looks only now and then.
-DRAIN_WITHIN_S = rival.VISIBILITY_S + 60.0
+DRAIN_WITHIN_S = rival.VISIBILITY_S + 120.0
 QUEUE, IN_HAND = "celery", "unacked"
 INGEST = "uvicorn --factory tests.chaos.rival:ingest --host 127.0.0.1 --loop uvloop"
 WORKER = "celery --quiet -A tests.chaos.rival worker --loglevel WARNING --without-gossip"

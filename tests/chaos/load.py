@@ -33,33 +33,50 @@ HEADERS = {
 
 @dataclass(slots=True)
 class Sent:
-    """What a source knows: every event by its message id, by what became of it at last."""
+    """What a source knows: every event by its message id, by what became of it at last.
+
+    `sent_at` is when each was sent first (s since the epoch).
+    """
 
     confirmed: dict[str, Event] = field(default_factory=dict)
     unconfirmed: dict[str, Event] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
+    sent_at: dict[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.sent_at)
 
     def __or__(self, other: "Sent") -> "Sent":
         return Sent(
             self.confirmed | other.confirmed,
             self.unconfirmed | other.unconfirmed,
             self.answers + other.answers,
+            self.sent_at | other.sent_at,
         )
 
 
 class Load:
-    """Several senders that together send `rate` events a second until they are stopped."""
+    """Several senders that together send `rate` events a second until they are stopped.
 
-    def __init__(self, port: int, rate: float, random: Random) -> None:
+    Each numbers its events from `first` on: no two loads of a run may share numbers.
+    """
+
+    def __init__(self, port: int, rate: float, random: Random, first: int = 0) -> None:
         self._stopped = threading.Event()
         self._senders = [
-            _Sender(number, Random(random.getrandbits(32)), port, rate / SENDERS, self._stopped)
+            _Sender(
+                number, Random(random.getrandbits(32)), port, rate / SENDERS, self._stopped, first
+            )
             for number in range(1, SENDERS + 1)
         ]
 
     def start(self) -> None:
         for sender in self._senders:
             sender.start()
+
+    def answers(self) -> Counter[str]:
+        """What has been answered so far."""
+        return sum((sender.sent.answers for sender in self._senders), Counter())
 
     def stop(self) -> Sent:
         """Send nothing new; return when the last request is confirmed or given up."""
@@ -76,7 +93,13 @@ class _Sender(threading.Thread):
     """It has users of its own and sends one request after the other: theirs come in order."""
 
     def __init__(
-        self, number: int, random: Random, port: int, rate: float, stopped: threading.Event
+        self,
+        number: int,
+        random: Random,
+        port: int,
+        rate: float,
+        stopped: threading.Event,
+        first: int,
     ) -> None:
         super().__init__(name=f"sender-{number}", daemon=True)
         self.sent = Sent()
@@ -85,7 +108,7 @@ class _Sender(threading.Thread):
         self._stopped = stopped
         self._random = random
         self._connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER_WITHIN_S)
-        self._made = 0
+        self._made = first
 
     def run(self) -> None:
         due = time.monotonic()
@@ -107,6 +130,7 @@ class _Sender(threading.Thread):
 
     def _deliver(self, events: Sequence[Event]) -> None:
         sent = {event["messageId"]: event for event in events}
+        self.sent.sent_at |= dict.fromkeys(sent, time.time())
         pause = PAUSE_INITIAL_S
         for _ in range(TRIES_MAX):
             answer = self._answer(events)
@@ -132,6 +156,8 @@ class _Sender(threading.Thread):
             return type(error).__name__
         if response.status == 200 and json.loads(body) != {"success": True}:
             return "200 without success"
+        if response.status == 503 and not response.headers.get("Retry-After", "").isdecimal():
+            return "503 without Retry-After"
         return str(response.status)
 
 

@@ -42,6 +42,8 @@ from app.segment import Event
 ANN = Identity("u1", "Ann", "ann@example.com", "cus_1")
 USAGE = Record("u1", "calls", 1)
 AFTER = timedelta(seconds=7)
+LACKING = "Kana answered 200 with neither its data nor an error"
+NO_JSON = "Kana answered 200 with what is no JSON"
 STEPS = (Probe(), Find(ANN), Create(ANN), Update(ANN))
 
 
@@ -236,10 +238,11 @@ def test_a_setting_that_cannot_work_is_refused_without_showing_it(
             data(recordUsage={}),
             Unconfirmed("Kana answered without saying whether it recorded the usage"),
         ),
-        (data(recordUsage=None), Unconfirmed("Kana answered 200")),
-        (data(), Unconfirmed("Kana answered 200")),
-        (Answer(200, body=b"<html>"), Unconfirmed("Kana answered 200")),
-        (Answer(200, body=b'{"data":' + b"[" * 60_000), Unconfirmed("Kana answered 200")),
+        (data(recordUsage=None), Unconfirmed(LACKING)),
+        (data(), Unconfirmed(LACKING)),
+        (Answer(200, body=b"<html>"), Unconfirmed(NO_JSON)),
+        (Answer(200, body=b'{"data":' + b"[" * 60_000), Unconfirmed(NO_JSON)),
+        (Answer(200), Unconfirmed("Kana answered 200 with an empty body")),
         (Answer(408), Unconfirmed("Kana answered 408")),
         (Answer(500), Unconfirmed("Kana answered 500")),
         (Answer(503, retry_after=AFTER), Unconfirmed("Kana answered 503")),
@@ -309,7 +312,7 @@ def test_a_limit_of_its_rate_is_waited_out_whatever_the_body_says(step: Step) ->
             Unavailable("Kana answered 503, Busy"),
         ),
         (Answer(408), Retryable("Kana answered 408")),
-        (Answer(200, body=b"<html>"), Retryable("Kana answered 200")),
+        (Answer(200, body=b"<html>"), Retryable(NO_JSON)),
         (error("Oops", "INTERNAL_SERVER_ERROR"), Retryable("Kana answered 200, Oops")),
     ],
 )

@@ -161,8 +161,22 @@ def _without_a_fault(
             return Unavailable(f"{why}, which is not GraphQL: look at base_url")
         case 4, status if status != 408:  # noqa: PLR2004 - the status says what it is
             return Rejected(why)
+        case 2, _:
+            why += f" with {_lacking(answer.body)}"
+            return _unknown(step, why, after=answer.retry_after)
         case _, status:
             return _unknown(step, why, status, answer.retry_after)
+
+
+def _lacking(body: bytes) -> str:
+    """What is wrong with the body of a success that brings nothing of its call."""
+    if not body:
+        return "an empty body"
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "what is no JSON"
+    return "neither its data nor an error"
 
 
 def _unknown(

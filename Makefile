@@ -3,7 +3,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
-.PHONY: help setup run test check format bench chaos lock clean
+.PHONY: help setup run test check format bench chaos soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(STAMP) ## measure, beside one stock Celery task per event
 
 chaos: $(STAMP) ## kill every kind of process under load, count what is missing, beside one task per event
 	$(VENV)/bin/python -m tests.chaos
+
+soak: $(STAMP) ## long trouble: a destination or the store away, rates, clocks, strange answers
+	$(VENV)/bin/python -m tests.chaos.soak
 
 lock: ## pin the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -30,7 +30,6 @@ LASTING = (
     "actions",
     "replay",
 )
-LASTING_PREFIXES = (f"{PREFIX}celery:", f"{PREFIX}{{source:", f"{PREFIX}workers", f"{PREFIX}ticks")
 
 
 def accepted(destination: str, events: Iterable[Event]) -> frozenset[str]:
@@ -65,7 +64,7 @@ def books(
 
 
 def leftovers(store: redis.Redis, names: Iterable[str], within_s: float) -> list[str]:
-    """Keys that should be gone when nothing waits and nobody pumps, and are not in time."""
+    """Keys of destinations that live only while something waits or pumps, and are not gone."""
     known = tuple(names)
     end = time.monotonic() + within_s
     while (left := _left(store, known)) and time.monotonic() < end:
@@ -74,12 +73,11 @@ def leftovers(store: redis.Redis, names: Iterable[str], within_s: float) -> list
 
 
 def _left(store: redis.Redis, names: Iterable[str]) -> list[str]:
-    lasting = (
-        *LASTING_PREFIXES,
-        *(f"{PREFIX}{{{name}}}:{key}" for name in names for key in LASTING),
-    )
-    keys = sorted(key.decode() for key in store.scan_iter(count=1000))
-    return [key for key in keys if not key.startswith(lasting) and not _emptied(store, key)]
+    prefixes = tuple(f"{PREFIX}{{{name}}}:" for name in names)
+    lasting = tuple(prefix + key for prefix in prefixes for key in LASTING)
+    keys = sorted(key.decode() for key in store.scan_iter(f"{PREFIX}*", count=1000))
+    own = (key for key in keys if key.startswith(prefixes) and not key.startswith(lasting))
+    return [key for key in own if not _emptied(store, key)]
 
 
 def _emptied(store: redis.Redis, key: str) -> bool:

@@ -97,6 +97,8 @@ class LogMachine(RuleBasedStateMachine):
             assert set(again.partitions) == set(leased.partitions)
         if isinstance(leased, Leased):
             self.held[token] = leased.partitions
+            if self.last_settle and self.last_settle[0] == token:
+                self.last_settle = None  # a pump leases once, and settles after that
             for partition in leased.partitions:
                 self.deaths[partition] += self.holders.get(partition, token) != token
                 self.holders[partition] = token

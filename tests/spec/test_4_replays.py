@@ -1,0 +1,327 @@
+"""A replay sends dead letters through transform again, at a pace: each once, none forgotten."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+import redis
+import requests
+
+from app.client import Client
+from app.dead_letters import DeadLetters, Filter
+from app.destinations.kable import KABLE, KableAccount
+from app.keys import destination_key
+from app.lane import Lane
+from app.log import Log
+from app.pump import Pump, Report
+from app.replays import BadRate, Replay, ReplayRunning, Replays, Survey, TooManyIds, default_rate
+from app.settings import RetrySettings
+from app.throttle import Throttle
+from app.tick import Tick
+from app.wake import Wakes
+from tests.burying import Fault, bury_logged
+from tests.processes import sandbox
+from tests.spec.test_3_pump import admission, billed, misbehave
+from tests.told import Clock
+
+ALL = Filter()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with sandbox() as running:
+        yield f"{running}/kable"
+
+
+@pytest.fixture
+def account(address: str) -> KableAccount:
+    requests.delete(f"{address}/_state", timeout=5).raise_for_status()
+    return KableAccount(
+        id="kable",
+        kind="kable",
+        base_url=address,
+        api_key="sk_test.abcdefgh.secret",
+        kable_client_id="kci_0123",
+        partitions=4,
+        pumps=1,
+        retry=RetrySettings(attempts_max=2, wait_initial=timedelta(milliseconds=1)),
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(store: redis.Redis, account: KableAccount, clock: Clock) -> Iterator[Log]:
+    """After the test nothing is unaccounted for, stuck, or under way in two replays."""
+    log = Log(store, account, clock)
+    yield log
+    assert log.census().unaccounted == 0
+    assert log.sweep() == 0
+
+
+@pytest.fixture
+def replays(store: redis.Redis, account: KableAccount, clock: Clock) -> Replays:
+    return Replays(store, account, clock)
+
+
+@pytest.fixture
+def pump(store: redis.Redis, account: KableAccount, clock: Clock) -> Callable[[], Report]:
+    def run() -> Report:
+        with closing(Client(KABLE, account)) as client:
+            lane = lane_of(store, account, clock, client)
+            return Pump(lane, token="pump", clock=clock).run()
+
+    return run
+
+
+def lane_of(store: redis.Redis, account: KableAccount, clock: Clock, client: Client) -> Lane:
+    log, throttle = Log(store, account, clock), Throttle(store, account, clock)
+    wakes = Wakes(f"redis://127.0.0.1:{store.connection_pool.connection_kwargs['port']}/1")
+    return Lane(KABLE, account, log, throttle, client, wakes)
+
+
+def bury(log: Log, clock: Clock, count: int, fault: Fault = ("rejected", "why")) -> None:
+    """Letters m-0, m-1, ... of 40 users, buried before a moment that has passed."""
+    log.append([admission(n, f"user-{n % 40}") for n in range(count)])
+    bury_logged(log, lambda _: fault, clock.now)
+    clock.now += 1_000
+
+
+def step(replays: Replays, clock: Clock) -> int:
+    """How many letters a tick moves, a second after the last."""
+    clock.now += 1_000
+    news = replays.step()
+    return news.moved if news else 0
+
+
+def ended(replays: Replays, clock: Clock, pump: Callable[[], Report], begun: Replay) -> Replay:
+    """The replay, after as many ticks and pumps as it takes."""
+    for _ in range(10):
+        if step(replays, clock):
+            pump()
+        clock.now += 1_000
+        if (now := told(replays, begun)).state != "running":
+            return now
+    raise AssertionError(now)
+
+
+def told(replays: Replays, begun: Replay) -> Replay:
+    found = replays.one(begun.id)
+    assert found
+    return found
+
+
+def outcomes(replay: Replay) -> dict[str, int]:
+    names = ("total", "replayed", "delivered", "skipped", "dead", "unmapped")
+    return {name: value for name in names if (value := getattr(replay, name))}
+
+
+def keys(store: redis.Redis) -> list[str]:
+    return [key.decode() for key in store.zrange(destination_key("kable", "dead:at"), 0, -1)]
+
+
+def test_a_thousand_letters_arrive_once_each_and_never_more_than_500_are_under_way(
+    store: redis.Redis,
+    log: Log,
+    account: KableAccount,
+    clock: Clock,
+    replays: Replays,
+    pump: Callable[[], Report],
+) -> None:
+    bury(log, clock, 1_000)
+    begun = replays.begin(ALL, 500, "ann")
+    moved = [step(replays, clock), step(replays, clock), pump(), step(replays, clock), pump()]
+    assert [moved[0], moved[1], moved[3]] == [500, 0, 500]
+    assert told(replays, begun).state == "running"
+    replay = ended(replays, clock, pump, begun)
+    assert outcomes(replay) == {"total": 1_000, "replayed": 1_000, "delivered": 1_000}
+    assert (replay.state, replay.who, log.census().delivered) == ("done", "ann", 1_000)
+    assert sorted(int(one["transactionId"][2:]) for one in billed(account)) == list(range(1_000))
+    assert store.exists(destination_key("kable", "replaying")) == 0
+
+
+def test_its_rate_is_kept(log: Log, clock: Clock, replays: Replays) -> None:
+    bury(log, clock, 30)
+    replays.begin(ALL, 3, "ann")
+    assert [step(replays, clock) for _ in range(5)] == [3, 3, 3, 1, 0]
+    assert replays.newest()[0].standing == "waits for 10 that are under way"
+
+
+def test_without_a_rate_it_takes_half_of_the_destinations(account: KableAccount) -> None:
+    rates = (None, 0.5, 40.0, 5_000.0)
+    accounts = [account.model_copy(update={"rate": rate}) for rate in rates]
+    assert [default_rate(one) for one in accounts] == [100, 1, 20, 500]
+
+
+@pytest.mark.parametrize("rate", [0.5, 501, -1])
+def test_a_rate_outside_its_bounds_is_refused(replays: Replays, rate: float) -> None:
+    with pytest.raises(BadRate, match=f"1 to 500 letters a second, found {rate:g}"):
+        replays.begin(ALL, rate, "ann")
+
+
+def test_it_stands_still_while_the_destination_is_paused(
+    store: redis.Redis, log: Log, account: KableAccount, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 5)
+    begun = replays.begin(ALL, 100, "ann")
+    throttle = Throttle(store, account, clock)
+    throttle.pause("operator", "maintenance")
+    assert step(replays, clock) == 0
+    assert told(replays, begun).standing == "paused: maintenance"
+    throttle.resume()
+    assert step(replays, clock) == 5
+
+
+def test_it_stands_still_while_a_failure_holds_it_and_then_tries_one_letter(
+    store: redis.Redis, log: Log, account: KableAccount, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 5)
+    begun = replays.begin(ALL, 100, "ann")
+    throttle = Throttle(store, account, clock)
+    throttle.hold("Kable answered 503", timedelta(seconds=5))
+    assert step(replays, clock) == 0
+    assert told(replays, begun).standing == "held: Kable answered 503"
+    clock.now += 5_000
+    assert [step(replays, clock), step(replays, clock)] == [1, 0]
+    throttle.clear()
+    assert step(replays, clock) == 4
+
+
+def test_a_cancelled_one_moves_no_more_and_counts_what_was_under_way(
+    log: Log, clock: Clock, replays: Replays, pump: Callable[[], Report]
+) -> None:
+    bury(log, clock, 30)
+    begun = replays.begin(ALL, 20, "ann")
+    assert step(replays, clock) == 20
+    assert (replays.cancel(begun.id), replays.cancel(begun.id)) == (True, True)
+    pump()
+    assert step(replays, clock) == 0
+    replay = told(replays, begun)
+    assert outcomes(replay) == {"total": 30, "replayed": 20, "delivered": 20}
+    assert (replay.state, log.census().dead) == ("cancelled", 10)
+    assert not replays.cancel(ended(replays, clock, pump, replays.begin(ALL, 20, "ann")).id)
+
+
+def test_what_comes_back_dead_is_not_taken_again(
+    log: Log,
+    account: KableAccount,
+    clock: Clock,
+    replays: Replays,
+    pump: Callable[[], Report],
+) -> None:
+    settings = {"refuse_client_ids": ["user-3"]}
+    requests.post(f"{account.base_url}/_settings", json=settings, timeout=5).raise_for_status()
+    bury(log, clock, 60)
+    replay = ended(replays, clock, pump, replays.begin(ALL, 60, "ann"))
+    assert outcomes(replay) == {"total": 60, "replayed": 60, "delivered": 58, "dead": 2}
+    assert log.census().dead == 2
+
+
+def test_what_may_have_been_recorded_is_left_out_unless_it_is_named(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 3, ("unconfirmed", "no answer"))
+    [first, *others] = keys(store)
+    assert replays.dry_run(ALL) == Survey(0, 0, 0)
+    assert replays.dry_run(Filter(reason="unconfirmed")).unconfirmed == 3
+    replays.begin([first, first, "9-9-9"], 100, "ann")
+    assert step(replays, clock) == 1
+    assert keys(store) == others
+
+
+def test_letters_that_are_named_go_the_oldest_first(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 12)
+    shown = keys(store)
+    begun = replays.begin(list(reversed(shown)), 5, "ann")
+    assert (begun.total, begun.named, begun.filter) == (12, 12, None)
+    assert step(replays, clock) == 5
+    assert keys(store) == shown[5:]
+
+
+def test_too_many_names_are_refused(replays: Replays) -> None:
+    with pytest.raises(TooManyIds, match=r"at most 10,000 ids, found 10,001"):
+        replays.begin([str(n) for n in range(10_001)], None, "ann")
+
+
+def test_a_filter_takes_what_it_matches_and_nothing_else(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays, pump: Callable[[], Report]
+) -> None:
+    bury(log, clock, 120)
+    begun = replays.begin(Filter(user="user-7"), 100, "ann")
+    assert outcomes(ended(replays, clock, pump, begun)) == {
+        "total": 3,
+        "replayed": 3,
+        "delivered": 3,
+    }
+    assert len(keys(store)) == 117
+
+
+def test_there_is_one_replay_at_a_time(log: Log, clock: Clock, replays: Replays) -> None:
+    bury(log, clock, 3)
+    begun = replays.begin(ALL, 100, "ann")
+    with pytest.raises(ReplayRunning, match=begun.id) as refused:
+        replays.begin(Filter(user="user-1"), 100, "bob")
+    assert refused.value.replay == begun.id
+
+
+def test_an_exhausted_letter_may_fail_as_often_again_and_keeps_its_history(
+    store: redis.Redis,
+    log: Log,
+    account: KableAccount,
+    clock: Clock,
+    replays: Replays,
+    pump: Callable[[], Report],
+) -> None:
+    log.append([admission(1, "user-1")])
+    misbehave(account, status=500)
+    assert pump().settled == {"retry": 1, "bury": 1}
+    clock.now += 1_000
+    begun = replays.begin(ALL, 100, "ann")
+    step(replays, clock)
+    assert pump().settled == {"retry": 1, "bury": 1}
+    [key] = keys(store)
+    opened = DeadLetters(store, account).open(key)
+    assert opened
+    assert (opened.letter.reason, [one.status for one in opened.delivery.attempts]) == (
+        "exhausted",
+        [500] * 4,
+    )
+    assert outcomes(told(replays, begun)) == {"total": 1, "replayed": 1, "dead": 1}
+
+
+def test_how_many_come_too_late_for_their_period_is_told_beforehand(
+    log: Log, account: KableAccount, clock: Clock, replays: Replays, store: redis.Redis
+) -> None:
+    bury(log, clock, 4)
+    clock.now = 1_769_904_000_000 + 3_600_000  # 2026-02-01T01:00Z; the events are of January 2nd
+    assert replays.dry_run(ALL) == Survey(count=4, unconfirmed=0, closed_period=4)
+    later = account.model_copy(update={"billing_day": 2})
+    assert Replays(store, later, clock).dry_run(ALL).closed_period == 0
+
+
+def test_the_tick_moves_letters_and_wakes_a_pump_for_them(
+    store: redis.Redis, log: Log, account: KableAccount, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 3)
+    begun = replays.begin(ALL, 100, "ann")
+    clock.now += 1_000
+    with closing(Client(KABLE, account)) as client:
+        Tick([lane_of(store, account, clock, client)], {"kable": replays})()
+    assert (told(replays, begun).replayed, log.census().retrying) == (3, 3)
+    assert log.overdue(60_000) == "wake sent"
+
+
+def test_the_newest_hundred_are_kept(store: redis.Redis, log: Log, replays: Replays) -> None:
+    begun = []
+    for _ in range(102):
+        begun.append(replays.begin(ALL, 100, "ann").id)
+        replays.cancel(begun[-1])
+    assert [one.id for one in replays.newest()] == begun[:1:-1]
+    kept = list(store.scan_iter(destination_key("kable", "replay:") + "*"))
+    assert (len(kept), log.census().accepted) == (100, 0)

@@ -1,33 +1,16 @@
 """What the pretend Kana knows: users, features and their usage, and the settings that bind it."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from app.sandbox.apollo import FaultError
-
-
-class User(msgspec.Struct, frozen=True, rename="camel"):
-    """Kana's User; an id may be anything but empty."""
-
-    id: str
-    billing_id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    metadata: Any = {}
-
-
-class UserChange(msgspec.Struct, frozen=True):
-    """Kana's UpdateUserInput: what is absent stays; the id is the new one."""
-
-    id: str
-    name: str | UnsetType | None = UNSET
-    metadata: Any = UNSET
+from app.sandbox.kana_identify import Adopted, Change, Created, Identity, Merged, Updated, change
+from app.sandbox.kana_settings import Settings
+from app.sandbox.kana_usage import Ledger, Usage
+from app.sandbox.kana_users import Key, User, UserChange, Users
 
 
 class Feature(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,29 +33,6 @@ class UsageEvent(msgspec.Struct, frozen=True, rename="camel"):
     action: Literal["ADD", "SET"] | None = None
 
 
-class Usage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
-    """A usage event that was recorded. One that set the total says so in `action`."""
-
-    user_id: str
-    feature_id: str
-    delta: int
-    at: datetime
-    action: Literal["ADD", "SET"] = "ADD"
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `POST _settings` asks for.
-
-    `strict`: only users that were created and features that were created or are named here exist.
-    `refuse_features` has the reason for which usage of a feature is not recorded.
-    """
-
-    strict: bool = False
-    features: tuple[str, ...] = ()
-    api_key: str | None = None
-    refuse_features: dict[str, str] = {}
-
-
 class Account:
     """One account as new. Nothing bounds what it keeps.
 
@@ -82,44 +42,61 @@ class Account:
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self.users: dict[str, User] = {}
+        self.users = Users()
+        self.ledger = Ledger()
         self._features: dict[str, Feature] = {}
-        self._usage: list[Usage] = []
-        self._totals: dict[str, Counter[str]] = {}
-
-    @property
-    def usage_count(self) -> int:
-        return len(self._usage)
-
-    @property
-    def totals(self) -> Mapping[str, Mapping[str, int]]:
-        """What was used, by user and feature."""
-        return self._totals
-
-    def usage(self, limit: int | None = None) -> list[Usage]:
-        """The newest so many (None: all), oldest first."""
-        return list(islice(reversed(self._usage), limit))[::-1]
 
     def user(self, user_id: str) -> User:
         """A user that was created. Usage may name others; they are not found before."""
-        if user_id not in self.users:
+        if (user := self.users.find(user_id)) is None:
             raise not_found("User")
-        return self.users[user_id]
+        return user
 
     def create_user(self, user: User) -> User:
         self._claim_user_id(user.id)
-        self.users[user.id] = user
+        self.users.add(user)
         return user
 
-    def update_user(self, user_id: str, change: UserChange) -> User:
+    def import_users(self, users: Iterable[User]) -> None:
+        """Add what a CSV file, Stripe or Chargebee gives; all or, with a FaultError, none."""
+        imported = list(users)
+        if any(user.id is None and not user.billing_id for user in imported):
+            raise wrong_input("A user without id needs a billingId")
+        ids = [user.id for user in imported if user.id is not None]
+        if len(set(ids)) < len(ids):
+            raise wrong_input("Expected each id once")
+        for user_id in ids:
+            self._claim_user_id(user_id)
+        for user in imported:
+            self.users.add(user)
+
+    def update_user(self, user_id: str, asked: UserChange) -> User:
         """A new id takes the usage along."""
-        former = self.user(user_id)
-        if change.id != user_id:
-            self._claim_user_id(change.id)
-            self._move(user_id, change.id)
-        given = {name: value for name, value in fields_of(change) if value is not UNSET}
-        self.users[change.id] = msgspec.structs.replace(former, **given)
-        return self.users[change.id]
+        user = asked.of(self.user(user_id))
+        if user.id != user_id:
+            self._claim_user_id(user.id)
+        self._put(user_id, user)
+        return user
+
+    def identify(self, said: Identity) -> Change:
+        """Do what an identify asks for, and tell what that was."""
+        others = self.users.with_email(said.email)
+        others.pop(said.id, None)
+        decided = change(said, self.users.find(said.id), others)
+        match decided:
+            case Created(user):
+                self.users.add(user)
+            case Updated(user):
+                self._put(said.id, user)
+            case Adopted(user, former):
+                self._put(former, user)
+            case Merged(user, former):
+                self._put(said.id, user)
+                self.users.remove(former)
+                self._move_usage(former, said.id)
+            case _ as never:
+                assert_never(never)
+        return decided
 
     def feature(self, feature_id: str) -> Feature:
         known = feature_id in self._features or feature_id in self.settings.features
@@ -128,9 +105,8 @@ class Account:
         return self._features.get(feature_id) or Feature(feature_id, feature_id)
 
     def features(self) -> list[Feature]:
-        used = (feature_id for totals in self._totals.values() for feature_id in totals)
-        ids = dict.fromkeys([*self._features, *self.settings.features, *used])
-        return [self._features.get(each) or Feature(each, each) for each in ids]
+        ids = [*self._features, *self.settings.features, *self.ledger.features()]
+        return [self._features.get(each) or Feature(each, each) for each in dict.fromkeys(ids)]
 
     def create_feature(self, feature: Feature) -> Feature:
         if not feature.id:
@@ -142,40 +118,42 @@ class Account:
 
     def record(self, event: UsageEvent, at: datetime) -> str | None:
         """Record usage; the reason if it is not recorded."""
-        self.used(event.user_id, event.feature_id)
+        self.expect(event.user_id, event.feature_id)
         if (reason := self.refused(event.feature_id)) is not None:
             return reason
         delta, action = 1 if event.delta is None else event.delta, event.action or "ADD"
-        self._usage.append(Usage(event.user_id, event.feature_id, delta, at, action))
-        totals = self._totals.setdefault(event.user_id, Counter())
-        before = totals[event.feature_id] if action == "ADD" else 0
-        totals[event.feature_id] = before + delta
+        self.ledger.record(Usage(event.user_id, event.feature_id, delta, at, action))
         return None
 
-    def used(self, user_id: str, feature_id: str) -> int:
-        """The total of a user and a feature that exist; raises FaultError where one does not."""
+    def used(self, user_id: str, feature_id: str, at: datetime) -> int:
+        """What was used in the period; raises FaultError where user or feature do not exist."""
+        self.expect(user_id, feature_id)
+        return self.ledger.used(user_id, feature_id, at)
+
+    def expect(self, user_id: str, feature_id: str) -> None:
+        """Raises FaultError unless both exist."""
         if user_id not in self.users and (self.settings.strict or not user_id):
             raise not_found("User")
         self.feature(feature_id)
-        return self._totals.get(user_id, Counter())[feature_id]
 
     def refused(self, feature_id: str) -> str | None:
         return self.settings.refuse_features.get(feature_id)
 
-    def _claim_user_id(self, user_id: str) -> None:
+    def _claim_user_id(self, user_id: str | None) -> None:
         if not user_id:
             raise wrong_input("User id must not be empty")
         if user_id in self.users:
             raise wrong_input(f"User {user_id!r} already exists")
 
-    def _move(self, former_id: str, user_id: str) -> None:
-        self.users.pop(former_id, None)
-        if (totals := self._totals.pop(former_id, None)) is not None:
-            self._totals.setdefault(user_id, Counter()).update(totals)
+    def _put(self, key: Key, user: User) -> None:
+        self.users.replace(key, user)
+        if user.id is not None and user.id != key:
+            self._move_usage(key, user.id)
 
-
-def fields_of(struct: msgspec.Struct) -> list[tuple[str, Any]]:
-    return [(name, getattr(struct, name)) for name in struct.__struct_fields__]
+    def _move_usage(self, former: Key, user_id: str) -> None:
+        # A number is the key of an import without an id, for which nothing was recorded.
+        if isinstance(former, str):
+            self.ledger.move(former, user_id)
 
 
 def not_found(what: str) -> FaultError:

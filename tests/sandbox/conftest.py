@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.sandbox.kana_session import Account as KanaAccount
+
 WAIT_SECONDS = 10
 PAUSE_SECONDS = 0.02
 
@@ -59,6 +61,14 @@ def port(wait_until: Callable[[Callable[[], bool]], None]) -> Iterator[int]:
 def kable(port: int) -> Iterator[requests.Session]:
     """Kable as new: nothing received, nothing billed, no settings, no misbehaviour."""
     with Account(f"http://127.0.0.1:{port}/kable") as account:
+        account.delete("/_state").raise_for_status()
+        yield account
+
+
+@pytest.fixture
+def kana(port: int) -> Iterator[KanaAccount]:
+    """Kana as new: no users, no usage, no settings, no misbehaviour."""
+    with KanaAccount(f"http://127.0.0.1:{port}/kana") as account:
         account.delete("/_state").raise_for_status()
         yield account
 

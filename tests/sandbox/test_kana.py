@@ -1,17 +1,14 @@
 """Kana's contract, as the sandbox keeps it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-KEY = "prv_test_0123456789abcdefghijklmnopqrstuv"
-RECORD = (
-    "mutation recordUsage($input: CreateUsageEventInput!) "
-    "{ recordUsage(input: $input) { recorded reason } }"
-)
+from tests.sandbox.kana_session import KEY, RECORD, Account
+
 USER = "{ id billingId name email metadata }"
 CREATE = "mutation createUser($input: CreateUserInput!) { createUser(input: $input) " + USER + " }"
 UPDATE = (
@@ -25,50 +22,6 @@ CHAIN = "{ users { ...f0 } } fragment f3000 on User { id } " + " ".join(
 SHORT_SECONDS = 0.3
 RECORDED = {"data": {"recordUsage": {"recorded": True, "reason": None}}}
 ADA = {"id": "u", "billingId": "cus_X", "name": "Ada", "email": "a@example.com", "metadata": {}}
-
-
-class Account(requests.Session):
-    """A session below Kana's address, with a valid key."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self.trust_env = False
-        self._address = address
-        self.headers["Authorization"] = KEY
-
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        options.setdefault("timeout", 10)
-        return super().request(method, f"{self._address}{url!s}", *args, **options)
-
-    def ask(self, query: str, **variables: object) -> Any:  # noqa: ANN401
-        """The answer's JSON; it has to be answered 200."""
-        answer = self.post("/graphql", json={"query": query, "variables": variables})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def record(self, **given: object) -> Any:  # noqa: ANN401
-        return self.ask(RECORD, input={"userId": "u", "featureId": "messages", **given})
-
-    def settle(self, **settings: object) -> None:
-        self.post("/_settings", json=settings).raise_for_status()
-
-    def misbehave(self, **how: object) -> None:
-        self.post("/_answers", json=how).raise_for_status()
-
-    def users(self) -> Any:  # noqa: ANN401
-        return self.get("/_users").json()["items"]
-
-    def usage(self) -> list[tuple[str, str, int]]:
-        items = self.get("/_usage").json()["items"]
-        return [(item["userId"], item["featureId"], item["delta"]) for item in items]
-
-
-@pytest.fixture
-def kana(port: int) -> Iterator[Account]:
-    """Kana as new: no users, no usage, no settings, no misbehaviour."""
-    with Account(f"http://127.0.0.1:{port}/kana") as account:
-        account.delete("/_state").raise_for_status()
-        yield account
 
 
 def fault(answer: Any) -> tuple[str, str, str]:  # noqa: ANN401
@@ -561,5 +514,11 @@ def test_the_page_shows_users_usage_and_errors(kana: Account, port: int) -> None
     assert usage.pop("received").endswith("Z")
     assert usage == {"userId": "u", "featureId": "messages", "delta": 2, "action": "SET"}
     assert shown["tables"]["users"] == [{**ADA, "metadata": '{"a":1}'}]
-    assert shown["totals"] == {"requests": 3, "users": 1, "usage recorded": 1, "refused": 1}
+    assert shown["totals"] == {
+        "requests": 3,
+        "users": 1,
+        "usage recorded": 1,
+        "unmapped": 0,
+        "refused": 1,
+    }
     assert [each["refused"] for each in shown["requests"]] == [True, False, False]

@@ -1,12 +1,9 @@
 """`relay check`: what would keep the relay from keeping its promises, and what to do."""
 
-import json
 import socket
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import redis
@@ -15,37 +12,40 @@ from rich.text import Text
 
 from app.cli.config import ADVICE, HERE, is_missing, loaded
 from app.cli.exits import DONE, FAILED
-from app.cli.tables import show
+from app.cli.findings import (
+    Finding,
+    clock,
+    credentials,
+    eviction,
+    forgetfulness,
+    memory,
+    persistence,
+    replication,
+    stands,
+    version,
+    workers,
+)
+from app.cli.tables import show, show_json
 from app.client import Client
-from app.destination import Answer, Next, Reply
+from app.clock import milliseconds
 from app.destinations import KINDS
-from app.outcome import Delivered, Outcome, Skipped
+from app.keys import DESTINATIONS
+from app.overview import standings
+from app.presence import alive_since, live_processes, live_queues
 from app.readiness import connect_once, store_away
 from app.settings import DestinationSettings, Settings, SettingsError
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
-VERSION_MIN = 7
 CONNECT_S = 3.0
 START = "start the store, or mend store_url"
 BROKER_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one part was found, and what to do when it is not as it should be."""
-
-    part: str
-    state: Literal["ok", "warning", "failed"]
-    found: str
-    advice: str = ""
 
 
 def run(config: Path | None, *, as_json: bool) -> int:
     findings = list(_findings(config))
     if as_json:
         items = [asdict(finding) for finding in findings]
-        json.dump({"items": items, "next_cursor": None}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        show_json({"items": items, "next_cursor": None})
     else:
         show(_table(findings))
     return FAILED if any(finding.state == "failed" for finding in findings) else DONE
@@ -80,78 +80,32 @@ def _store_findings(settings: Settings, store: redis.Redis) -> Iterator[Finding]
         fsync = _fsync(store)
         yield from persistence(info, fsync)
         yield eviction(info)
+        yield from memory(info)
+        yield from replication(info)
         yield from forgetfulness(settings.destinations.values(), fsync)
+        yield from _found_running(settings, store)
     except redis.RedisError as error:
         yield Finding("store", "failed", f"does not answer INFO and CONFIG: {error}", START)
 
 
-def version(info: Mapping[str, object]) -> Finding:
-    """Valkey names its own version beside the version of Redis that it resembles."""
-    name = "Valkey" if "valkey_version" in info else "Redis"
-    found = str(info.get("valkey_version") or info.get("redis_version") or "unknown")
-    major = found.partition(".")[0]
-    if major.isdecimal() and int(major) >= VERSION_MIN:
-        return Finding("store", "ok", f"{name} {found}")
-    advice = f"use Redis {VERSION_MIN} or Valkey {VERSION_MIN}, or newer"
-    return Finding("store", "failed", f"{name} {found} is too old", advice)
+def _found_running(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
+    now = milliseconds()
+    seconds, microseconds = store.time()
+    yield from clock(seconds * 1000 + microseconds // 1000, now)
+    since = alive_since(now)
+    accounts = settings.destinations.values()
+    yield from workers(accounts, live_queues(store, since), live_processes(store, since))
+    yield from stands(standings(store, _seen(settings, store), since))
 
 
-def persistence(info: Mapping[str, object], fsync: str | None) -> Iterator[Finding]:
-    """What a crash of the store can lose; `fsync` is None where CONFIG is forbidden."""
-    part, advice = "durability", "set appendonly yes and appendfsync always in the store"
-    if not info.get("aof_enabled"):
-        found = "appendonly no: a restart of the store loses accepted events"
-        yield Finding(part, "failed", found, advice)
-    elif info.get("aof_last_write_status") not in (None, "ok"):
-        yield Finding(part, "failed", "the store cannot write to disk", "free its disk")
-    elif fsync is None:
-        found = "appendonly yes; CONFIG is forbidden, so appendfsync is not known"
-        ask = "ask your provider for appendfsync; below always, a crash loses accepted events"
-        yield Finding(part, "warning", found, ask)
-    elif fsync == "always":
-        yield Finding(part, "ok", "appendonly yes, appendfsync always: accepted is on disk")
-    elif fsync == "everysec":
-        found = "appendfsync everysec: a crash loses what was accepted in the last 1 to 2 s"
-        yield Finding(part, "warning", found, advice)
-    else:
-        found = f"appendfsync {fsync}: a crash loses what was accepted in the last 30 s or more"
-        yield Finding(part, "failed", found, advice)
-
-
-def forgetfulness(accounts: Iterable[DestinationSettings], fsync: str | None) -> Iterator[Finding]:
-    """The destinations that a store which forgets makes bill twice, where that is not accepted."""
-    for account in accounts:
-        accepted = KINDS[account.kind].repeatable or getattr(account, "accept_everysec", False)
-        if fsync != "always" and not accepted:
-            found = f"appendfsync {fsync or 'unknown'}: a store that crashes may forget that a "
-            found += "usage was sent, which then goes out again and is billed twice"
-            advice = "set appendfsync always in the store, or accept it with "
-            advice += f"destinations.{account.id}.accept_everysec = true"
-            yield Finding(f"destination {account.id}", "failed", found, advice)
-
-
-def eviction(info: Mapping[str, object]) -> Finding:
-    policy = info.get("maxmemory_policy")
-    if policy == "noeviction":
-        return Finding("memory", "ok", "maxmemory-policy noeviction")
-    found = f"maxmemory-policy {policy}: a full store deletes accepted events"
-    return Finding("memory", "failed", found, "set maxmemory-policy noeviction in the store")
-
-
-def credentials(destination: str, reply: Reply, outcome: Outcome | Next) -> Finding:
-    """What came of a destination's probe, and whom to suspect when it is no success."""
-    part = f"destination {destination}"
-    if isinstance(outcome, Delivered | Skipped):
-        return Finding(part, "ok", "answers, and takes the credentials")
-    found = "answers with more questions" if isinstance(outcome, Next) else outcome.why
-    match reply:
-        case Answer(status=401 | 403):
-            suspect = "the credentials"
-        case Answer():
-            suspect = "base_url and what it answered"
-        case _:
-            suspect = "base_url and the network"
-    return Finding(part, "failed", found, f"look at {suspect}; see destinations.{destination}")
+def _seen(settings: Settings, store: redis.Redis) -> Settings:
+    """Without the destinations that the store has not seen: to look would fix their partitions."""
+    seen = {
+        name: account
+        for name, account in settings.destinations.items()
+        if store.hexists(DESTINATIONS, name)
+    }
+    return settings.model_copy(update={"destinations": seen})
 
 
 def _fsync(store: redis.Redis) -> str | None:

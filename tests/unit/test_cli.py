@@ -14,7 +14,18 @@ import redis
 from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 
-from app.cli.check import Finding, credentials, eviction, forgetfulness, persistence, version
+from app.cli.findings import (
+    Finding,
+    clock,
+    credentials,
+    eviction,
+    forgetfulness,
+    memory,
+    persistence,
+    replication,
+    version,
+    workers,
+)
 from app.cli.lines import BATCH_BYTES_MAX, Faults, Line, Repeats, batches, event
 from app.cli.progress import estimate
 from app.cli.send import Later, Refused, Taken, meaning
@@ -210,6 +221,40 @@ def test_a_store_that_forgets_is_accepted_by_name_where_a_call_must_not_be_repea
 def test_only_noeviction_keeps_what_was_accepted() -> None:
     states = [eviction({"maxmemory_policy": name}).state for name in ("noeviction", "allkeys-lru")]
     assert states == ["ok", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "expected"),
+    [(1, 0, "warning"), (75, 100, "ok"), (76, 100, "warning"), (91, 100, "failed")],
+)
+def test_memory_is_looked_at_before_it_runs_out(used: int, limit: int, expected: str) -> None:
+    info = {"used_memory": used, "maxmemory": limit}
+    assert [finding.state for finding in memory(info)] == [expected]
+
+
+def test_a_replica_takes_no_events_and_a_fail_over_loses_some() -> None:
+    assert [one.state for one in replication({"role": "slave"})] == ["failed"]
+    assert [one.state for one in replication({"role": "master", "connected_slaves": 1})] == [
+        "warning"
+    ]
+    assert list(replication({"role": "master", "connected_slaves": 0})) == []
+
+
+def test_clocks_that_are_more_than_five_seconds_apart_are_found() -> None:
+    assert [list(clock(0, apart)) for apart in (5_000, -5_000)] == [[], []]
+    assert [one.found for one in clock(10_000, 4_000)] == [
+        "the store's clock and this machine's are 6 s apart"
+    ]
+
+
+def test_queues_without_workers_and_pumps_without_processes_are_found() -> None:
+    other = ACCOUNT.model_copy(update={"id": "other", "queue": "other", "pumps": 3})
+    served = ["pump.billing"]
+    assert [(one.state, one.found) for one in workers([ACCOUNT, other], served, 4)] == [
+        ("warning", "no worker consumes the queue pump.other"),
+        ("warning", "4 processes for 5 pumps: they wait for one another"),
+    ]
+    assert [one.state for one in workers([ACCOUNT], served, 2)] == ["ok"]
 
 
 def test_stores_before_version_7_are_refused() -> None:

@@ -1,0 +1,109 @@
+"""A store at its maxmemory takes no events, lets go of everything, and is taken up by itself."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import pytest
+import redis
+import redis.asyncio
+from redis.exceptions import OutOfMemoryError
+
+from app.actions import Actions
+from app.append import Admission, AsyncLog
+from app.dead_letters import DeadLetters
+from app.log import Head, Leased, Log, Reading, Settlement
+from app.replays import Replays
+from app.settings import DestinationSettings
+from app.throttle import Throttle
+from app.verdict import buried_unsent
+from tests.told import Clock
+
+ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4)
+EVENT = b'{"type":"track","properties":{"x":"' + b"x" * 20_000 + b'"}}'
+ROOM = 6 << 20
+
+Fill = Callable[[int], object]
+
+
+@pytest.fixture
+def full(store: redis.Redis) -> Iterator[Fill]:
+    """Sets the store's maxmemory for the length of a test."""
+    yield lambda limit: store.config_set("maxmemory", limit)
+    store.config_set("maxmemory", 0)
+
+
+def heads(log: Log, token: str) -> Sequence[Head]:
+    leased = log.lease(token, 4)
+    assert isinstance(leased, Leased)
+    return log.heads(token, [Reading(p, "", 5_000, 99) for p in leased.partitions]).heads
+
+
+async def appended_until_full(log: AsyncLog) -> int:
+    """How many events the store took before it refused more."""
+    count = 0
+    while True:
+        users = [f"user-{count + n}" for n in range(50)]
+        batch = [Admission(f"m-{user}", "web", user, EVENT) for user in users]
+        try:
+            await log.append({"kable": batch})
+        except OutOfMemoryError:
+            return count
+        count += len(batch)
+
+
+async def takes_again(log: AsyncLog) -> None:
+    """Return as soon as the store takes an event again."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(OutOfMemoryError):
+                await log.append({"kable": [Admission("later", "web", "user", b"{}")]})
+                return
+            await asyncio.sleep(0.05)
+
+
+async def filled_and_drained(url: str, log: Log) -> int:
+    async with redis.asyncio.Redis.from_url(url) as store:
+        ingest = AsyncLog(store, {"kable": ACCOUNT})
+        await ingest.open()
+        count = await appended_until_full(ingest)
+        found = heads(log, "pump")
+        assert log.settle("pump", 1, [Settlement(head, "delivered") for head in found]) == count
+        await takes_again(ingest)
+        return count
+
+
+def test_what_filled_up_takes_events_again_as_soon_as_it_has_drained(
+    store: redis.Redis, store_url: str, full: Fill
+) -> None:
+    full(int(store.info("memory")["used_memory"]) + ROOM)
+    log = Log(store, ACCOUNT)
+    count = asyncio.run(filled_and_drained(store_url, log))
+    assert count > 50
+    assert (log.census().delivered, log.census().waiting) == (count, 1)
+
+
+def test_in_a_full_store_operators_pause_resume_bury_replay_and_discard(
+    store: redis.Redis, full: Fill
+) -> None:
+    clock = Clock()
+    log = Log(store, ACCOUNT, clock)
+    log.append([Admission(f"m-{n}", "web", f"user-{n}", b'{"type":"track"}') for n in range(3)])
+    letters, replays = DeadLetters(store, ACCOUNT, clock), Replays(store, ACCOUNT, clock)
+    throttle, actions = Throttle(store, ACCOUNT, clock), Actions(store, "kable", clock)
+    full(1)
+    found = heads(log, "pump")
+    log.settle("pump", 1, [buried_unsent(head, "rejected", "no", clock.now) for head in found])
+    log.release("pump")
+    assert throttle.pause("operator", "full")
+    actions.record("ann", "paused", about="full")
+    assert throttle.resume()
+    keys = [f"{head.partition}-{head.entry}" for head in found]
+    assert letters.discard(keys[:1]) == 1
+    clock.now += 1_000
+    replays.begin(keys[1:2], None, "ann")
+    clock.now += 1_000
+    replays.step()
+    census = log.census()
+    assert (census.discarded, census.retrying, census.dead, census.unaccounted) == (1, 1, 1, 0)
+    assert actions.newest()[-1].what == "paused"

@@ -216,7 +216,8 @@ class _Run:
 
 def _store(options: Options) -> Part:
     flags = f"--bind 127.0.0.1 --port {options.store_port} --loglevel warning"
-    flags += " --appendonly yes --appendfsync always --maxmemory-policy noeviction"
+    flags += " --appendonly yes --appendfsync always"
+    flags += " --maxmemory 1gb --maxmemory-policy noeviction"
     folder = str(options.folder / "store")
     return Part("store", (str(get_binary_path()), *flags.split(), "--save", "", "--dir", folder))
 

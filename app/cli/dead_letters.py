@@ -146,7 +146,7 @@ def edit(
 @dead_letters.command()
 def discard(
     letters: Annotated[
-        list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids; else give a filter.")
+        list[str] | None, typer.Argument(metavar="LETTER", help="Ids; else give a filter.")
     ] = None,
     *,
     destination: Annotated[

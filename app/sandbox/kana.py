@@ -126,7 +126,8 @@ class Kana:
     async def _show_unmapped(self, asked: Command) -> Response:
         newest = self._unmapped.newest(limit_of(asked))
         items = [{"at": track.at, "event": track.raw} for track in newest]
-        return json_response({"items": items, "count": len(self._unmapped), **groups(newest)})
+        counts = groups(track for _, track in self._unmapped.tracks())
+        return json_response({"items": items, "count": len(self._unmapped), **counts})
 
     async def _set(self, asked: Command) -> Response:
         self._account.settings = await command(asked, Settings)

@@ -157,6 +157,12 @@ OPEN: dict[str, tuple[list[Row], Row, str, list[Row]]] = {
         "created",
         [user("2", X, billingId="cus_B"), user("1", X)],
     ),
+    "an email as its id does not make an import of who has no billing id": (
+        [user(X, X)],
+        {"email": X},
+        "created",
+        [user(X, X), user("1", X)],
+    ),
     "an email that is not said joins nobody": (
         [user("1", X), stripe(X)],
         {"name": "Ann"},
@@ -235,6 +241,12 @@ def test_who_has_no_billing_id_and_who_shares_an_email_is_flagged(kana: Account)
             {"flag": "shared_email", "email": X, "users": [bob, imported, ann]},
         ]
     }
+
+
+def test_a_former_email_is_shared_no_more(kana: Account) -> None:
+    kana.seed(user("1", Z, billingId="cus_A"), user("2", Z, billingId="cus_B"))
+    kana.identify("1", email=X)
+    assert kana.get("/_flags").json() == {"items": []}
 
 
 def test_a_merge_ends_the_flags_of_both(kana: Account) -> None:

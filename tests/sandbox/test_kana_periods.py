@@ -65,6 +65,7 @@ def test_past_usage_can_be_given_in_the_form_in_which_it_is_shown(kana: Account)
         usage("2026-02-05T00:00:00Z", 8),
         usage("2026-02-06T00:00:00Z", 3, action="SET"),
         usage("2026-04-01T01:00:00+02:00", 6),
+        usage("2026-04-01T00:00:00Z", 7),  # at Kana that is still to come
     ]
     kana.post("/_usage", json={"items": items}).raise_for_status()
     assert shown(kana) == {

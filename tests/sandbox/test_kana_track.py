@@ -128,7 +128,9 @@ def test_what_nothing_maps_is_kept_as_it_came_and_grouped(kana: Account) -> None
         "by_event": {"A": 1, "B": 1},
         "by_property": {"object.size": {"12": 1}, "paid": {"true": 2}},
     }
-    assert len(kana.get("/_unmapped?limit=1").json()["items"]) == 1
+    limited = kana.get("/_unmapped?limit=1").json()
+    assert [item["event"]["event"] for item in limited.pop("items")] == ["B"]
+    assert limited == shown
 
 
 def test_a_new_rule_records_what_matched_nothing_before_and_once(kana: Account) -> None:
@@ -162,6 +164,23 @@ def test_a_strict_kana_refuses_tracks_of_whom_and_what_it_does_not_know(kana: Ac
         (400, {"message": "Feature not found"}),
         (200, used(recorded("messages"))),
     ]
+
+
+def test_a_track_that_cannot_be_recorded_whole_is_not_recorded(kana: Account) -> None:
+    rules = [rule("messages", SENT), rule("calls", SENT)]
+    kana.seed({"id": "u"})
+    kana.settle(strict=True, features=["messages"], rules=rules)
+    answer = kana.post("/segment/events", json=TRACK)
+    assert (answer.status_code, answer.json()) == (400, {"message": "Feature not found"})
+    assert (kana.usage(), kana.get("/_unmapped").json()["count"]) == ([], 0)
+
+
+def test_a_track_of_engage_is_mapped_as_any_other(kana: Account) -> None:
+    kana.settle(rules=[rule("shoppers", {"property": "first_time_shopper", "value": "true"})])
+    audience = {"audience_key": "first_time_shopper", "first_time_shopper": True}
+    assert kana.track("Audience Entered", **audience) == used(recorded("shoppers"))
+    audience["first_time_shopper"] = False
+    assert kana.track("Audience Exited", **audience) == UNMAPPED
 
 
 def test_a_refused_feature_is_told_and_not_recorded(kana: Account) -> None:

@@ -1,0 +1,32 @@
+"""Conditions on events as people write them: a path in dot notation, and the value there."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+Scalar = str | int | float | bool
+
+
+def _text(written: object) -> object:
+    if isinstance(written, str) and not written.strip():
+        raise ValueError("expected a text that is not empty; found an empty one")
+    return written
+
+
+def _path(path: str) -> str:
+    if not all(path.split(".")):
+        raise ValueError("expected a path in dot notation, such as object.name")
+    return path
+
+
+def _scalar(value: object) -> object:
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not isinstance(value, Scalar) or not finite:
+        raise ValueError("expected a text, a number, true or false")
+    return value
+
+
+Words = Annotated[str, BeforeValidator(_text)]
+Path = Annotated[str, AfterValidator(_path)]
+Properties = dict[Path, Annotated[Any, AfterValidator(_scalar)]]

@@ -102,8 +102,9 @@ def _found(plant: Plant, sent: Sent, name: str, waits: Waits, drained_s: float |
         unconfirmed=_bound(name, sent.unconfirmed),
         billed=shown.billed,
         waiting=waits[name],
+        duplicates=shown.duplicates,
     )
-    return Found(verdict(books), books, shown.duplicates, 0, drained_s)
+    return Found(verdict(books), books, 0, drained_s)
 
 
 def _bound(name: str, events: Mapping[str, rival.Event]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Reads the books of a run: what lies in the store, and what the pretend partners billed."""
 
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import replace
 from typing import cast  # redis-py answers unions
 
 import redis
@@ -42,17 +43,19 @@ def books(
     log: Log,
     name: str,
     confirmed: Set[str],
-    shown: Shown,
+    show: Callable[[], Shown],
     unconfirmed: Set[str] = frozenset(),
 ) -> Books:
-    """Everything that `ledger.verdict` compares, of the destination of that name."""
+    """Everything that `ledger.verdict` compares, of the destination of that name.
+
+    The store is read first: what still moves meanwhile is in both, and never in neither.
+    """
     partitions = log.layout.partitions
     swept = int(store.hget(destination_key(name, "counts"), "swept") or 0)
-    return Books(
+    kept = Books(
         confirmed=confirmed,
         unconfirmed=unconfirmed,
-        billed=shown.billed,
-        applied=shown.applied,
+        billed=(),
         waiting=frozenset(_waiting(store, name, partitions)),
         retrying=frozenset(_retrying(store, name, partitions)),
         unmapped=frozenset(_unmapped(store, name)),
@@ -61,6 +64,8 @@ def books(
         unaccounted=log.census().unaccounted,
         swept=swept + log.sweep(),
     )
+    shown = show()
+    return replace(kept, billed=shown.billed, applied=shown.applied, duplicates=shown.duplicates)
 
 
 def leftovers(store: redis.Redis, names: Iterable[str], within_s: float) -> list[str]:

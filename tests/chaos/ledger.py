@@ -12,7 +12,8 @@ class Books:
     `unconfirmed` was sent and not answered 200. `billed` is as the destination lists it, `applied`
     what it took and does not bill. `dead` has the reason of each letter. `once` tells that it
     would bill again what is sent again. `unaccounted` is what the store's own ledger lacks,
-    `swept` how many partitions nobody would have woken.
+    `swept` how many partitions nobody would have woken, `duplicates` how many repeats the
+    destination has discarded.
     """
 
     confirmed: Set[str]
@@ -26,6 +27,7 @@ class Books:
     once: bool = False
     unaccounted: int = 0
     swept: int = 0
+    duplicates: int = 0
 
     @property
     def doubtful(self) -> Set[str]:
@@ -60,10 +62,10 @@ def verdict(books: Books) -> Verdict:
     """
     billed = Counter(books.billed)
     stuck = books.waiting | books.retrying
-    unbilled = stuck | books.unmapped | (books.dead.keys() - books.doubtful)
+    unbilled = books.unmapped | (books.dead.keys() - books.doubtful)
     return Verdict(
         lost=frozenset(
-            books.confirmed - billed.keys() - books.applied - unbilled - books.doubtful
+            books.confirmed - billed.keys() - books.applied - stuck - unbilled - books.doubtful
         ),
         stuck=frozenset(stuck),
         billed_twice=frozenset(id_ for id_, n in billed.items() if n > 1),

@@ -30,7 +30,7 @@ def figures(found: Found) -> Iterator[tuple[str, object]]:
     books, said = found.books, found.verdict
     yield "confirmed", len(books.confirmed)
     yield "billed", len(books.billed)
-    yield "duplicates", found.duplicates
+    yield "duplicates", books.duplicates
     yield "applied", len(books.applied)
     yield "unmapped", len(books.unmapped)
     yield "unconfirmed", len(books.doubtful)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -50,7 +51,6 @@ class Found:
 
     verdict: Verdict
     books: Books
-    duplicates: int
     longest_stall_s: float
     drained_s: float | None
 
@@ -119,11 +119,11 @@ def _found(
     drained_s: float | None,
 ) -> Found:
     events = (*sent.confirmed.values(), *sent.unconfirmed.values())
-    shown = PARTNERS[name](plant.sandbox_url, events)
     confirmed = audit.accepted(name, sent.confirmed.values())
     unconfirmed = audit.accepted(name, sent.unconfirmed.values())
-    books = audit.books(store, log, name, confirmed, shown, unconfirmed)
-    return Found(verdict(books), books, shown.duplicates, watch.longest_stall_s, drained_s)
+    show = partial(PARTNERS[name], plant.sandbox_url, events)
+    books = audit.books(store, log, name, confirmed, show, unconfirmed)
+    return Found(verdict(books), books, watch.longest_stall_s, drained_s)
 
 
 def under_load(

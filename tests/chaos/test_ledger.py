@@ -89,7 +89,7 @@ def test_an_entry_that_is_deleted_behind_the_back_of_the_log_is_found_lost(
     key = destination_key("kable", "log:") + str(log.layout.partition("user"))
     [(entry, _)] = cast("list[tuple[bytes, object]]", store.xrange(key, count=1))
     store.xdel(key, entry)
-    found = verdict(audit.books(store, log, "kable", {"a", "b", "c"}, Shown(["c"])))
+    found = verdict(audit.books(store, log, "kable", {"a", "b", "c"}, lambda: Shown(["c"])))
     assert found == Verdict(frozenset("a"), frozenset("bc"), NOTHING, unaccounted=1)
 
 
@@ -97,7 +97,7 @@ def test_a_partition_that_nobody_would_wake_is_counted(store: redis.Redis) -> No
     log = Log(store, account())
     log.append([Admission("a", "dev", "user", b"{}")])
     store.delete(destination_key("kable", "ready"))
-    found = verdict(audit.books(store, log, "kable", {"a"}, Shown([])))
+    found = verdict(audit.books(store, log, "kable", {"a"}, lambda: Shown([])))
     assert (found.swept, found.good) == (1, False)
 
 

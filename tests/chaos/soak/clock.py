@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -96,10 +97,10 @@ def _pumped(store: redis.Redis, url: str, kana: str, rounds: int, say: Say) -> I
             say(f"{jump / 1000:+.0f} s, then {log.census().waiting} wait")
         steps = _drained(lane, told)
     say(f"drained after {steps * PATIENCE_MS / 1000:.0f} s on the told clock")
-    shown = PARTNERS["kana"](kana.removesuffix("/kana"), sent)
+    show = partial(PARTNERS["kana"], kana.removesuffix("/kana"), sent)
     if log.sweep():
         yield "expected nothing to sweep when all is drained"
-    found = verdict(audit.books(store, log, "kana", {str(e["messageId"]) for e in sent}, shown))
+    found = verdict(audit.books(store, log, "kana", {str(e["messageId"]) for e in sent}, show))
     # What a jump made unready was swept, and counted, as the tick does.
     yield from wrong(replace(found, swept=0))
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -85,9 +86,9 @@ class Scene:
 
     def _verdict(self, name: str, log: Log) -> Verdict:
         confirmed, unconfirmed = self.sent.confirmed.values(), self.sent.unconfirmed.values()
-        shown = PARTNERS[name](self.plant.sandbox_url, (*confirmed, *unconfirmed))
+        show = partial(PARTNERS[name], self.plant.sandbox_url, (*confirmed, *unconfirmed))
         bound = audit.accepted(name, confirmed), audit.accepted(name, unconfirmed)
-        return verdict(audit.books(self.store, log, name, bound[0], shown, bound[1]))
+        return verdict(audit.books(self.store, log, name, bound[0], show, bound[1]))
 
 
 @contextmanager

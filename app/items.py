@@ -10,6 +10,7 @@ from app.counters import Tally
 from app.dead_letters import Group, Letter, Opened
 from app.delivery import Attempt
 from app.ledger import Day
+from app.replays import Replay, Survey
 from app.retries import Retry
 from app.standing import Standing, backlog_high, state
 from app.timestamps import instant
@@ -145,6 +146,39 @@ def exported(destination: str, one: Opened) -> Item:
     return {
         **letter(destination, one.key, one.letter),
         "payload": payload(one.delivery.event),
+    }
+
+
+def replay(one: Replay) -> Item:
+    """`filter` is None where letters were named, `closed_period` where it was not counted."""
+    return {
+        "id": one.id,
+        "destination": one.destination,
+        "state": one.state,
+        "standing": one.standing,
+        "total": one.total,
+        "replayed": one.replayed,
+        "under_way": one.under_way,
+        "delivered": one.delivered,
+        "skipped": one.skipped,
+        "dead": one.dead,
+        "unmapped": one.unmapped,
+        "unconfirmed": one.unconfirmed,
+        "closed_period": one.closed_period,
+        "rate": one.rate,
+        "who": one.who,
+        "filter": None if one.filter is None else one.filter.written(),
+        "began_at": instant(one.began_at),
+        "ended_at": None if one.ended_at is None else instant(one.ended_at),
+    }
+
+
+def survey(found: Survey) -> Item:
+    """What a dry run answers."""
+    return {
+        "count": found.count,
+        "unconfirmed": found.unconfirmed,
+        "closed_period": found.closed_period,
     }
 
 

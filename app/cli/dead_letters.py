@@ -190,6 +190,57 @@ def discard(
 
 
 @dead_letters.command()
+def replay(
+    letters: Annotated[
+        list[str] | None, typer.Argument(metavar="[LETTER]...", help="Ids; else give a filter.")
+    ] = None,
+    *,
+    destination: Annotated[
+        str | None,
+        typer.Option("--destination", metavar="ID", help="Alone: all of its letters."),
+    ] = None,
+    reason: Reason = None,
+    group: GroupId = None,
+    event: EventName = None,
+    user: User = None,
+    message_id: MessageId = None,
+    since: Since = None,
+    until: Until = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=500, help="Letters a second; default: half of the destination's, else 100."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how many, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until it has ended; 1 when letters came back dead.")
+    ] = False,
+    who: Who = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send letters again: by their ids, all that match a filter, or all of a destination.
+
+    They go through transform again, with the id that they had. What is unconfirmed stays, unless
+    you give its id or --reason unconfirmed: it may be billed twice. A destination has one replay
+    at a time; the beat moves it, and it stands still while the destination is paused or held.
+
+    Example: relay dead-letters replay --destination kable --group 5da9ce0a85cb --rate 50 --wait
+    """
+    from app.cli.replaying import Replaying, replay_letters
+
+    chosen = Chosen(destination, reason, group, event, user, message_id, since, until)
+    wish = Replaying(
+        tuple(letters or ()), chosen, rate, dry_run=dry_run, yes=yes, wait=wait, who=who
+    )
+    raise typer.Exit(replay_letters(settings(config), wish, as_json=as_json))
+
+
+@dead_letters.command()
 def export(
     *,
     output: Annotated[Path, typer.Option(help="- writes to standard output.")] = Path("-"),

@@ -1,4 +1,4 @@
-"""`relay destinations` and `relay retries`: what operators do beside looking at the whole."""
+"""`relay destinations`, `retries` and `replays`: what operators do beside looking at the whole."""
 
 from typing import Annotated
 
@@ -19,9 +19,16 @@ retries = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+replays = typer.Typer(
+    name="replays",
+    help="Look at replays of dead letters, cancel one.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DestinationId = Annotated[str, typer.Argument(metavar="ID", help="The destination.")]
+ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="An id that `list` shows.")]
 
 
 @destinations.command("list")
@@ -92,3 +99,45 @@ def list_retries(
     from app.cli.retries import list_page
 
     raise typer.Exit(list_page(settings(config), destination, cursor, limit, as_json=as_json))
+
+
+@replays.command("list")
+def list_replays(
+    *,
+    destination: Annotated[
+        str | None, typer.Option("--destination", metavar="ID", help="Default: all of them.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List replays, the newest first: how far they are, and why one stands still.
+
+    Example: relay replays list --destination kable
+    """
+    from app.cli.replays import list_all
+
+    raise typer.Exit(list_all(settings(config), destination, as_json=as_json))
+
+
+@replays.command("show")
+def show_replay(replay: ReplayId, *, config: Config = None, as_json: AsJson = False) -> None:
+    """Show one replay: what it covers, who began it, what came of it.
+
+    Example: relay replays show 3f2a9c41d07b
+    """
+    from app.cli.replays import show_one
+
+    raise typer.Exit(show_one(settings(config), replay, as_json=as_json))
+
+
+@replays.command("cancel")
+def cancel_replay(
+    replay: ReplayId, *, who: Who = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Cancel a replay: the letters that it has not moved stay dead; the others go on.
+
+    Example: relay replays cancel 3f2a9c41d07b
+    """
+    from app.cli.replays import cancel
+
+    raise typer.Exit(cancel(settings(config), replay, who, as_json=as_json))

@@ -1,6 +1,6 @@
 """One step of the replay that runs: how many letters may move now, which, and move them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, cast
@@ -14,6 +14,7 @@ from app.replays.survey import taken
 from app.scripts import Scripts
 
 LOOKED_MAX = 5_000
+MOVED_AT_ONCE = 100
 END = "end"
 
 Told = Literal["", "began", "ended"]
@@ -41,10 +42,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Letters to move, and the cursor after them."""
+    """Letters to move, each with the cursor after it, and the cursor after all of them."""
 
-    letters: Sequence[str]
+    letters: Sequence[tuple[str, str]]
     cursor: str
+
+    def pieces(self) -> Iterator["Portion"]:
+        """The same in pieces, so that no script holds the store up for long."""
+        for first in range(0, max(1, len(self.letters)), MOVED_AT_ONCE):
+            piece = self.letters[first : first + MOVED_AT_ONCE]
+            is_last = first + MOVED_AT_ONCE >= len(self.letters)
+            yield Portion(piece, self.cursor if is_last else piece[-1][1])
 
 
 class Stepper:
@@ -76,16 +84,22 @@ class Stepper:
         horizon = self._horizon(replay, after)
         end = before if horizon is None else min(before, horizon)
         found = list(islice(taken(self._letters, replay.filter, end, after), pace.count))
-        keys = [one.key for one in found]
+        letters = [(one.key, str(one.at)) for one in found]
         if len(found) == pace.count:
-            return Portion(keys, str(found[-1].at))
-        return Portion(keys, END if end == before else str(end - 1))
+            return Portion(letters, letters[-1][1])
+        return Portion(letters, END if end == before else str(end - 1))
 
     def move(self, pace: Pace, portion: Portion) -> int:
-        """How many were moved; none when another step came first."""
-        words = pace.replay, pace.cursor, portion.cursor, pace.used
-        moved = self._scripts.run("replay", *words, *portion.letters)
-        return max(0, cast("int", moved))
+        """How many were moved, until another step came first or the replay was cancelled."""
+        total, cursor = 0, pace.cursor
+        for piece in portion.pieces():
+            words = pace.replay, cursor, piece.cursor, pace.used
+            letters = (key for key, _ in piece.letters)
+            moved: int = self._scripts.run("replay", *words, *letters)
+            if moved < 0:
+                break
+            total, cursor = total + moved, piece.cursor
+        return total
 
     def _named(self, replay: Replay, pace: Pace) -> Portion:
         """The cursor is how many of the list are taken."""
@@ -94,7 +108,8 @@ class Stepper:
         key = self._key("replay:ids:") + replay.id
         found = cast("list[bytes]", self._store.lrange(key, first, after - 1))
         left = after < replay.named
-        return Portion([one.decode() for one in found], str(after) if left else END)
+        letters = [(one.decode(), str(place)) for place, one in enumerate(found, first + 1)]
+        return Portion(letters, str(after) if left else END)
 
     def _horizon(self, replay: Replay, after: int) -> int | None:
         """The place up to which a step looks; None where an index names what matches."""

@@ -1,0 +1,183 @@
+"""`relay dead-letters replay`: counts, asks, begins, and waits if it is told to."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from app import items
+from app.actions import Actions
+from app.cli.dead_letters import Chosen
+from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
+from app.cli.letters import filter_of, opened_store, place_of
+from app.cli.reach import named, reached
+from app.cli.tables import printable, show_json
+from app.cli.who import operator
+from app.clock import milliseconds
+from app.dead_letters import Filter
+from app.destinations import KINDS
+from app.presence import alive_since
+from app.readiness import standing_still
+from app.replays import (
+    BadRate,
+    Replay,
+    ReplayRunning,
+    Replays,
+    Survey,
+    TooManyIds,
+    default_rate,
+)
+from app.replays import Chosen as Letters
+from app.settings import DestinationSettings, Settings
+
+LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Replaying:
+    """Which letters to replay, by ids or by a filter, and how."""
+
+    ids: tuple[str, ...]
+    chosen: Chosen
+    rate: float | None
+    dry_run: bool
+    yes: bool
+    wait: bool
+    who: str | None
+
+
+def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int:
+    account, letters = _aim(settings, wish)
+    with reached(settings) as store:
+        replays = Replays(store, account)
+        try:
+            survey = replays.dry_run(letters)
+            if wish.dry_run:
+                return _counted(survey, account, wish, as_json=as_json)
+            if not survey.count:
+                leave("no dead letter matches", FAILED)
+            _confirm(survey, account, wish)
+            begun = replays.begin(letters, wish.rate, operator(wish.who))
+        except (ReplayRunning, BadRate, TooManyIds) as refused:
+            leave(str(refused), FAILED if isinstance(refused, ReplayRunning) else WRONG_USE)
+        about = f"{begun.id}: {_described(letters)}"
+        Actions(store, account.id).record(begun.who, "replay began", begun.total, about)
+        for obstacle in standing_still(store, alive_since(milliseconds())):
+            note(obstacle.why)
+        return _begun(replays, begun, wish, as_json=as_json)
+
+
+def announced(survey: Survey, account: DestinationSettings, rate: float) -> Iterator[str]:
+    """What an operator should know before a replay, a sentence each."""
+    letters = "dead letter" if survey.count == 1 else "dead letters"
+    yield f"{survey.count:,} {letters} of {account.id}, at most {rate:g} a second"
+    belated = KINDS[account.kind].belated
+    if survey.closed_period is None:
+        yield f"too many to look how many fall in a billing period that is closed: {belated}"
+    elif survey.closed_period:
+        yield f"{survey.closed_period:,} fall in a billing period that is closed: {belated}"
+    if survey.unconfirmed:
+        yield f"{survey.unconfirmed:,} are unconfirmed: they may be billed twice"
+
+
+def outcome(replay: Replay) -> str:
+    """What a replay has come to, in a line."""
+    named_counts = {
+        "delivered": replay.delivered,
+        "skipped": replay.skipped,
+        "dead again": replay.dead,
+        "unmapped": replay.unmapped,
+        "under way": replay.under_way,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in named_counts.items() if count)
+    state = f"{replay.state}: {replay.replayed:,} of {replay.total:,} replayed"
+    return f"{state} ({told})" if told else state
+
+
+def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Letters]:
+    """The destination, and the letters by their ids or a filter."""
+    filter_, destination = filter_of(wish.chosen), wish.chosen.destination
+    if wish.ids and filter_ != Filter():
+        leave("expected either letters by their ids or a filter, found both", WRONG_USE)
+    if not wish.ids:
+        if filter_ == Filter() and destination is None:
+            leave(
+                "expected letters by their ids, a filter such as --group, or --destination alone "
+                "for all of its letters",
+                WRONG_USE,
+            )
+        return named(settings, destination), filter_
+    with opened_store(settings, destination) as kept:
+        places = {place_of(kept, letter).kept.account.id for letter in wish.ids}
+    if len(places) > 1:
+        leave(f"these letters lie at {' and '.join(sorted(places))}: replay each alone", WRONG_USE)
+    return settings.destinations[places.pop()], wish.ids
+
+
+def _described(letters: Letters) -> str:
+    if isinstance(letters, Filter):
+        return ", ".join(f"{name} {value}" for name, value in letters.written().items()) or "all"
+    return f"{len(letters)} by id"
+
+
+def _counted(
+    survey: Survey, account: DestinationSettings, wish: Replaying, *, as_json: bool
+) -> int:
+    if as_json:
+        show_json(items.survey(survey))
+    else:
+        rate = wish.rate or default_rate(account)
+        sys.stdout.write("would replay " + _sentences(announced(survey, account, rate)))
+    return DONE
+
+
+def _confirm(survey: Survey, account: DestinationSettings, wish: Replaying) -> None:
+    about = _sentences(announced(survey, account, wish.rate or default_rate(account)))
+    if wish.yes:
+        return
+    if not sys.stdin.isatty():
+        sys.stderr.write(f"would replay {about}")
+        leave("expected --yes, for there is no terminal to ask on", WRONG_USE)
+    if not typer.confirm(f"will replay {about}Go on?", err=True):
+        leave("nothing was changed", FAILED)
+
+
+def _sentences(told: Iterator[str]) -> str:
+    return "".join(f"{printable(one)}\n" for one in told)
+
+
+def _begun(replays: Replays, begun: Replay, wish: Replaying, *, as_json: bool) -> int:
+    if not wish.wait:
+        if as_json:
+            show_json({"id": begun.id, "count": begun.total})
+        else:
+            sys.stdout.write(f"replay {begun.id} began; relay replays show {begun.id}\n")
+        return DONE
+    ended = _awaited(replays, begun)
+    if as_json:
+        show_json(items.replay(ended))
+    else:
+        sys.stdout.write(f"replay {ended.id} {outcome(ended)}\n")
+    return DONE if ended.state == "done" and not ended.dead else FAILED
+
+
+def _awaited(replays: Replays, begun: Replay) -> Replay:
+    """The replay once it has ended; an interruption leaves it running."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=begun.total)
+            while (now := replays.one(begun.id)) and now.state == "running":
+                finished = now.replayed - now.under_way
+                progress.update(task, completed=finished, description=printable(now.standing))
+                time.sleep(LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        leave(f"interrupted; the replay goes on: relay replays cancel {begun.id} ends it", FAILED)
+    if now is None:
+        leave(f"there is no replay {begun.id} any more", FAILED)
+    return now

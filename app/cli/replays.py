@@ -1,0 +1,88 @@
+"""`relay replays`: list them, show one, cancel one."""
+
+import sys
+from collections.abc import Iterator
+
+import redis
+from rich.table import Table
+from rich.text import Text
+
+from app import items
+from app.actions import Actions
+from app.cli.exits import DONE, FAILED, leave
+from app.cli.reach import named, reached
+from app.cli.replaying import outcome
+from app.cli.tables import printable, show, show_json
+from app.cli.who import operator
+from app.replays import Replay, Replays
+from app.settings import Settings
+
+COLUMNS = ("id", "destination", "state", "began_at", "total", "replayed", "delivered", "dead")
+MORE = ("rate", "who", "standing")
+
+
+def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> int:
+    with reached(settings) as store:
+        found = [replay for one in _all(store, settings, destination) for replay in one.newest()]
+    found.sort(key=lambda replay: replay.began_at, reverse=True)
+    if as_json:
+        show_json({"items": [items.replay(one) for one in found], "next_cursor": None})
+    else:
+        show(_table(found))
+    return DONE
+
+
+def show_one(settings: Settings, id_: str, *, as_json: bool) -> int:
+    with reached(settings) as store:
+        _, replay = _found(store, settings, id_)
+    if as_json:
+        show_json(items.replay(replay))
+        return DONE
+    for name, value in items.replay(replay).items():
+        if value not in (None, ""):
+            sys.stdout.write(f"{name:<14}{printable(str(value))}\n")
+    return DONE
+
+
+def cancel(settings: Settings, id_: str, who: str | None, *, as_json: bool) -> int:
+    """Move no more of its letters; what is under way goes on."""
+    with reached(settings) as store:
+        replays, replay = _found(store, settings, id_)
+        was_running = replay.state == "running"
+        if not replays.cancel(id_):
+            leave(f"replay {id_} is {replay.state}", FAILED)
+        if was_running:
+            actions = Actions(store, replay.destination)
+            actions.record(operator(who), "replay cancelled", replay.total - replay.replayed, id_)
+        replay = replays.one(id_) or replay
+    if as_json:
+        show_json(items.replay(replay))
+    else:
+        sys.stdout.write(f"replay {id_} {outcome(replay)}\n")
+    return DONE
+
+
+def _all(store: redis.Redis, settings: Settings, destination: str | None) -> Iterator[Replays]:
+    chosen = settings.destinations.values()
+    for account in chosen if destination is None else [named(settings, destination)]:
+        yield Replays(store, account)
+
+
+def _found(store: redis.Redis, settings: Settings, id_: str) -> tuple[Replays, Replay]:
+    """The replay of this id, wherever it is; ends the command without one."""
+    for replays in _all(store, settings, None):
+        if replay := replays.one(id_):
+            return replays, replay
+    return leave(f"there is no replay {id_}: the newest 100 of a destination are kept", FAILED)
+
+
+def _table(found: list[Replay]) -> Table:
+    table = Table(*(name.replace("_", " ") for name in (*COLUMNS, *MORE)), box=None)
+    for one in found:
+        item = items.replay(one)
+        table.add_row(*(Text(printable(_cell(item[name]))) for name in (*COLUMNS, *MORE)))
+    return table
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -336,7 +336,7 @@ def test_what_the_example_comments_out_is_valid_and_for_the_most_part_the_defaul
 ) -> None:
     plain = load(ACCOUNTS, path=_example(tmp_path, commented_out=True), environ={})
     whole = load(ACCOUNTS, path=_example(tmp_path, commented_out=False), environ={})
-    differing = {"rate", "burst", "base_url", "properties_mappings"}
+    differing = {"rate", "burst", "base_url", "properties_mappings", "reconcile_dimension"}
     assert whole.destinations["kable"].model_dump(exclude=differing) == plain.destinations[
         "kable"
     ].model_dump(exclude=differing)

@@ -19,6 +19,7 @@ from app.settings import DestinationSettings
 
 TICK_MS = 1_000
 FIRST_HOLD_MS = 1_000
+FIRST_PAUSE_MS = 250  # most limits count by the second
 LONGEST_HOLD_MS = 60_000
 FINGERPRINT_BYTES = 8
 
@@ -97,11 +98,12 @@ class Throttle:
     def hold(self, why: str, after: timedelta | None, cause: Cause = "down") -> int:
         """Hold the destination, at least for `after`; until when (ms since the epoch).
 
-        `throttled` also lowers its rate, to four fifths of what it has lately taken.
+        `throttled` also lowers its rate, below the most that it has lately taken in a second.
         """
         wish: int | str = "" if after is None else int(after.total_seconds() * 1000)
+        first = FIRST_PAUSE_MS if cause == "throttled" else FIRST_HOLD_MS
         until, news = self._scripts.run(
-            "hold", wish, why, FIRST_HOLD_MS, LONGEST_HOLD_MS, cause, self._rate
+            "hold", wish, why, first, LONGEST_HOLD_MS, cause, self._rate
         )
         if news:
             logger.warning(

@@ -11,23 +11,26 @@
 local now, wish, first, cause = clock(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[6]
 local rate = tonumber(ARGV[7])
 
--- What the destination took in the last second.
-local function lately()
-  local state = redis.call('HMGET', KEYS[1], 'second', 'taken', 'taken_before')
-  local age = now / 1000 - tonumber(state[1] or 0)
-  if age < 1 then return tonumber(state[2]) + tonumber(state[3]) * (1 - math.max(0, age)) end
-  return age < 2 and tonumber(state[2]) * (2 - age) or 0
+-- Below the most that was taken in a second lately: a fifth the first time, then a tenth. A limit
+-- has ten seconds to grow before it is lowered again, so that stray 429s do not wear it down.
+local function lower()
+  local taken, standing = best_taken(KEYS[1], now), limited_rate(KEYS[1], now, rate)
+  local since = tonumber(redis.call('HGET', KEYS[1], 'limited_at') or 0)
+  if taken == 0 or standing and now - since < 10000 then return end
+  local limit = standing and 0.9 * math.min(taken, standing) or 0.8 * math.min(taken, rate or taken)
+  redis.call('HSET', KEYS[1], 'limit', string.format('%.3f', math.max(1, limit)),
+    'limited_at', string.format('%.0f', now))
 end
 
--- Four fifths of what it took. Where a limit stands, a moment in which it took little (one request
--- goes at a time after a hold) does not lower that to less than two fifths.
-local function lowered()
-  local taken, standing = lately(), limited_rate(KEYS[1], now, rate)
-  if standing then taken = math.max(taken, standing / 2) end
-  return math.max(1, 0.8 * math.min(taken, standing or rate or taken))
+-- A limit does not grow while nothing can show that it may.
+local function grow_later(by)
+  if by <= 0 or redis.call('HEXISTS', KEYS[1], 'limited_at') == 0 then return end
+  local since = tonumber(redis.call('HGET', KEYS[1], 'limited_at'))
+  redis.call('HSET', KEYS[1], 'limited_at', string.format('%.0f', since + by))
 end
 
-local held, news = failed_until(KEYS[1], now), 0
+local before, news = failed_until(KEYS[1], now), 0
+local held = before
 if held == 0 then
   local former = redis.call('HGET', KEYS[1], 'cause')
   local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
@@ -35,7 +38,7 @@ if held == 0 then
   local wait = math.min(first * 2 ^ math.min(failures - 1, 30), tonumber(ARGV[5]))
   if cause == 'throttled' then
     if wish then wait = first end
-    redis.call('HSET', KEYS[1], 'limit', string.format('%.3f', lowered()))
+    lower()
     redis.call('HDEL', KEYS[1], 'probe')
   else
     redis.call('HSET', KEYS[1], 'probe', 1)
@@ -45,8 +48,6 @@ if held == 0 then
   held = now + wait
 end
 held = math.max(held, now + (wish or 0))
+grow_later(held - math.max(before, now))
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', held))
-if redis.call('HGET', KEYS[1], 'cause') == 'throttled' then
-  redis.call('HSET', KEYS[1], 'limited_at', string.format('%.0f', held))
-end
 return { string.format('%.0f', held), news }

@@ -64,25 +64,40 @@ local function shut_out(throttle, token, now)
 end
 
 -- The rate to which a destination's 429s have led, in deliveries per second; nil when it is as
--- configured again (`rate`, nil for none). It grows by a tenth every five seconds.
+-- configured again (`rate`, nil for none). Every five seconds it grows: twice by a tenth, to feel for
+-- the edge, then by half, for that is gone.
 local function limited_rate(throttle, now, rate)
   local state = redis.call('HMGET', throttle, 'limit', 'limited_at')
   local limit, since = tonumber(state[1]), tonumber(state[2])
   if not limit or since > now + HOLD_MAX_MS then return nil end
-  local grown = limit * 1.1 ^ math.max(0, math.floor((now - since) / 5000))
+  local steps = math.max(0, math.floor((now - since) / 5000))
+  local grown = limit * 1.1 ^ math.min(steps, 2) * 1.5 ^ math.max(0, steps - 2)
   return grown < (rate or 10 * limit) and grown or nil
 end
 
--- Counts by the second what a destination takes; a 429 asks how much that was.
+local BEST_MS = 5000
+
+-- Counts by the second what a destination takes, and keeps the best of the last five to ten.
 local function count_taken(throttle, now, count)
-  local second = math.floor(now / 1000)
-  local last = redis.call('HMGET', throttle, 'second', 'taken')
-  if tonumber(last[1] or 0) == second then
-    redis.call('HINCRBY', throttle, 'taken', count)
-    return
+  local second, span = math.floor(now / 1000), math.floor(now / BEST_MS)
+  local last = redis.call('HMGET', throttle, 'second', 'taken', 'span', 'best')
+  local taken = (tonumber(last[1] or 0) == second and tonumber(last[2]) or 0) + count
+  local best = tonumber(last[4] or 0)
+  redis.call('HSET', throttle, 'second', second, 'taken', taken)
+  if tonumber(last[3] or 0) ~= span then
+    local before = tonumber(last[3] or 0) == span - 1 and best or 0
+    redis.call('HSET', throttle, 'span', span, 'best', taken, 'best_before', before)
+  elseif taken > best then
+    redis.call('HSET', throttle, 'best', taken)
   end
-  local before = tonumber(last[1] or 0) == second - 1 and last[2] or 0
-  redis.call('HSET', throttle, 'second', second, 'taken', count, 'taken_before', before)
+end
+
+-- The most that a destination took in one of the last seconds.
+local function best_taken(throttle, now)
+  local last = redis.call('HMGET', throttle, 'span', 'best', 'best_before')
+  local age = math.floor(now / BEST_MS) - tonumber(last[1] or 0)
+  if age == 0 then return math.max(tonumber(last[2]), tonumber(last[3])) end
+  return age == 1 and tonumber(last[2]) or 0
 end
 
 -- How long ago a wake was sent that no pump has answered yet; huge when none was.

@@ -17,6 +17,7 @@ from app.log import LEASE_MS, Held, Leased, Log, Reading, Settlement
 from app.settings import DestinationSettings
 from app.throttle import (
     FIRST_HOLD_MS,
+    FIRST_PAUSE_MS,
     FOREVER_MS,
     LONGEST_HOLD_MS,
     Grant,
@@ -178,20 +179,28 @@ def deliver(log: Log, count: int) -> None:
     log.release(name)
 
 
-def test_a_429_lowers_the_rate_to_four_fifths_of_what_was_taken(
+def test_a_429_lowers_the_rate_below_the_most_that_was_taken_in_a_second(
     free: Throttle, log: Log, clock: Clock
 ) -> None:
     deliver(log, 60)
     clock.now += 1_000
     deliver(log, 20)
-    clock.now += 500
     until = free.hold("429", None, "throttled")
-    assert free.state().limited_rate == 0.8 * (20 + 60 / 2)
+    assert free.state().limited_rate == 0.8 * 60
     clock.now = until
-    assert free.take(100) == Grant(granted=4, wait_ms=50, paced=True)
+    assert free.take(100) == Grant(granted=4, wait_ms=26, paced=True)
 
 
-def test_a_lowered_rate_grows_by_a_tenth_every_five_seconds_until_it_is_forgotten(
+def test_a_429_of_a_destination_that_took_nothing_lately_only_pauses(
+    free: Throttle, log: Log, clock: Clock
+) -> None:
+    deliver(log, 60)
+    clock.now += 10_000
+    assert free.hold("429", None, "throttled") == clock.now + FIRST_PAUSE_MS
+    assert free.state().limited_rate is None
+
+
+def test_a_lowered_rate_feels_for_the_edge_and_then_grows_faster_until_it_is_forgotten(
     free: Throttle, log: Log, clock: Clock
 ) -> None:
     deliver(log, 50)
@@ -200,7 +209,8 @@ def test_a_lowered_rate_grows_by_a_tenth_every_five_seconds_until_it_is_forgotte
     while (rate := free.state().limited_rate) is not None:
         rates.append(rate)
         clock.now += 5_000
-    assert rates == pytest.approx([40 * 1.1**step for step in range(25)], rel=1e-4)
+    steps = [40, 44, *(48.4 * 1.5**step for step in range(6))]
+    assert rates == pytest.approx(steps, rel=1e-4)
     assert free.take(1000) == Grant(granted=1000, wait_ms=0)
 
 
@@ -214,22 +224,38 @@ def test_a_lowered_rate_ends_at_the_configured_one(
     assert throttle.state().limited_rate is None
 
 
-def test_a_second_429_lowers_from_what_stands_and_those_while_it_is_held_count_as_one(
+def test_stray_429s_do_not_wear_the_rate_down(free: Throttle, log: Log, clock: Clock) -> None:
+    deliver(log, 100)
+    for _ in range(60):
+        clock.now = free.hold("429", None, "throttled") + 2_000
+        deliver(log, 100)
+        free.clear()
+    assert (free.state().limited_rate or 100) >= 0.8 * 100
+
+
+def test_a_limit_that_has_grown_too_high_is_lowered_again(
     free: Throttle, log: Log, clock: Clock
 ) -> None:
     deliver(log, 100)
-    clock.now = free.hold("429", None, "throttled") + 1_000
-    assert free.hold("429", None, "throttled") == free.hold("429", None, "throttled")
-    assert free.state().limited_rate == 32
-    clock.now += 4_000
-    deliver(log, 1_000)
+    clock.now = free.hold("429", None, "throttled") + 10_000
+    deliver(log, 90)
+    free.clear()
     free.hold("429", None, "throttled")
-    assert free.state().limited_rate == pytest.approx(25.6)
+    assert free.state().limited_rate == 0.9 * 90
+
+
+def test_429s_while_it_is_held_count_as_one(free: Throttle, log: Log, clock: Clock) -> None:
+    deliver(log, 100)
+    until = free.hold("429", None, "throttled")
+    clock.now += 100
+    assert free.hold("429", None, "throttled") == until
+    assert free.state().limited_rate == 80
 
 
 def test_a_pump_learns_at_its_start_whether_it_has_to_ask_for_each_request(
     free: Throttle, log: Log, clock: Clock
 ) -> None:
+    deliver(log, 5)
     assert log.lease("a", 1) == Leased((), left=False)
     log.append([Admission("m", "web", "u", b"{}")])
     clock.now = free.hold("429", None, "throttled")

@@ -29,7 +29,7 @@ from app.lane import Lane
 from app.log import Log
 from app.pump import Pump, Report
 from app.settings import DestinationSettings, RetrySettings
-from app.throttle import Throttle, fingerprint
+from app.throttle import FIRST_PAUSE_MS, Throttle, fingerprint
 from app.wake import Wakes
 from tests import told
 from tests.processes import sandbox, wait_until
@@ -212,7 +212,7 @@ def test_after_a_429_one_request_goes_at_a_time_and_no_probe(
     misbehave(kana, status=429)
     assert pump(store, kana, clock).requests == 1
     assert [one["status"] for one in received(kana)] == [429]
-    assert throttle.state().held_until == clock.now + 2_000
+    assert throttle.state().held_until == clock.now + 2 * FIRST_PAUSE_MS
 
 
 @contextmanager

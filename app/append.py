@@ -25,12 +25,16 @@ _DIGEST_BITS_OFFSET = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """An accepted event for one destination; `event` is its JSON, `user` the key of its order."""
+    """An accepted event for one destination; `event` is its JSON, `user` the key of its order.
+
+    What is `bulk` goes after what is live.
+    """
 
     id: str
     source: str
     user: str
     event: bytes
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,18 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is fixed when a destination is created: its partitions, and the key of its digests."""
+    """What is fixed when a destination is created: its partitions, and the key of its digests.
+
+    There are as many partitions again for what is bulk; they follow the others.
+    """
 
     partitions: int
     digest_key: bytes
+
+    @property
+    def total(self) -> int:
+        """All partitions, for live deliveries and for bulk."""
+        return 2 * self.partitions
 
     @classmethod
     def read(cls, partitions: bytes, digest_key: bytes) -> "Layout":
@@ -59,8 +71,11 @@ class Layout:
             "digest_key": token_bytes(DIGEST_KEY_BYTES).hex(),
         }
 
-    def partition(self, user: str) -> int:
-        return crc32(user.encode()) % self.partitions
+    def partition(self, user: str, *, bulk: bool = False) -> int:
+        return crc32(user.encode()) % self.partitions + bulk * self.partitions
+
+    def is_bulk(self, partition: int) -> bool:
+        return partition >= self.partitions
 
     def digest(self, source: str, message_id: str) -> tuple[int, int]:
         """The bits that choose a bucket, and the signed 64 bits that are kept in it."""
@@ -82,7 +97,7 @@ def append_arguments(
 
 
 def _arguments(layout: Layout, admission: Admission) -> Iterator[Argument]:
-    yield layout.partition(admission.user)
+    yield layout.partition(admission.user, bulk=admission.bulk)
     yield from layout.digest(admission.source, admission.id)
     yield admission.id
     yield admission.source

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.destination import Batch, Item
 from app.log import Head
 
+BULK_OWES = 3  # live deliveries for each of bulk, while both wait
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -23,68 +25,131 @@ class Prepared:
 class Hand:
     """Deliveries in the hand of a pump: they wait, or a request with them is under way.
 
-    A user has at most one request under way, so that each user's events arrive in order.
+    Live ones go first; while bulk waits too, it gets a quarter of what goes. A request has either
+    live ones or bulk.
     """
 
     def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._waiting: deque[Prepared] = deque()
-        self._parts: deque[Sequence[Prepared]] = deque()
-        self._busy: Counter[str] = Counter()
+        self._live, self._bulk = _Row(batch), _Row(batch)
         self._retries: Counter[int] = Counter()
+        self._owed_to_live = 0
 
     @property
     def waiting(self) -> int:
         """How many wait for a request."""
-        return len(self._waiting) + sum(map(len, self._parts))
+        return self._live.waiting + self._bulk.waiting
 
     @property
     def is_empty(self) -> bool:
         """Nothing waits, and nothing is under way."""
-        return not self.waiting and not self._busy
+        return self._live.is_empty and self._bulk.is_empty
+
+    def waiting_of(self, *, bulk: bool) -> int:
+        """How many live ones, or of bulk, wait for a request."""
+        return (self._bulk if bulk else self._live).waiting
 
     def retries(self, partition: int) -> int:
         """How many retries of a partition are in hand; they are not to be read again."""
         return self._retries[partition]
 
     def add(self, prepared: Prepared) -> None:
-        self._waiting.append(prepared)
+        self._row(prepared.head).add(prepared)
         self._count_retries([prepared], 1)
 
-    def take(self) -> Sequence[Prepared]:
+    def take(self, *, bulk: bool = True) -> Sequence[Prepared]:
         """The deliveries of the next request, empty when none may go; they are then under way.
 
-        An item that is too large by itself goes alone: only the destination knows its real limit.
+        Without `bulk` only live ones. An item that is too large by itself goes alone: only the
+        destination knows its real limit.
         """
-        chosen = self._next_part() or self._next_batch()
-        self._busy.update(prepared.user for prepared in chosen)
-        return chosen
+        rows = [self._live, self._bulk] if bulk else [self._live]
+        for row in rows if self._owed_to_live >= 0 else reversed(rows):
+            if chosen := row.take():
+                self._owed_to_live += _owing(chosen)
+                return chosen
+        return ()
 
     def put_back(self, under_way: Sequence[Prepared]) -> None:
         """They were not sent after all, and go first again."""
-        self._free(under_way)
-        self._parts.appendleft(under_way)
+        self._row(under_way[0].head).put_back(under_way)
+        self._owed_to_live -= _owing(under_way)
 
     def split(self, refused: Sequence[Prepared]) -> None:
         """A request was refused for one of these; each half goes by itself, before all others."""
-        self._free(refused)
-        middle = len(refused) // 2
-        self._parts.extendleft((refused[middle:], refused[:middle]))
+        self._row(refused[0].head).split(refused)
 
-    def withdraw(self, user: str) -> list[Prepared]:
-        """Let go of all that waits of a user, in order."""
-        mine = [one for part in self._parts for one in part if one.user == user]
-        mine += [one for one in self._waiting if one.user == user]
-        parts = ([one for one in part if one.user != user] for part in self._parts)
-        self._parts = deque(part for part in parts if part)
-        self._waiting = deque(one for one in self._waiting if one.user != user)
+    def withdraw(self, head: Head) -> list[Prepared]:
+        """Let go of all that waits of a user behind this, in order."""
+        mine = self._row(head).withdraw(head.delivery.user)
         self._count_retries(mine, -1)
         return mine
 
     def finish(self, under_way: Sequence[Prepared]) -> None:
         """They are settled, or stay where they are in the log."""
-        self._free(under_way)
+        self._row(under_way[0].head).free(under_way)
         self._count_retries(under_way, -1)
+        if not (self._live.waiting and self._bulk.waiting):
+            self._owed_to_live = 0
+
+    def _row(self, head: Head) -> "_Row":
+        return self._bulk if head.bulk else self._live
+
+    def _count_retries(self, prepared: Sequence[Prepared], sign: int) -> None:
+        for one in prepared:
+            if one.head.place == "late":
+                self._retries[one.head.partition] += sign
+
+
+def _owing(taken: Sequence[Prepared]) -> int:
+    """What the turns of live and bulk come to: three live deliveries make up for one of bulk."""
+    return BULK_OWES * len(taken) if taken[0].head.bulk else -len(taken)
+
+
+class _Row:
+    """What goes in order: a user has at most one request under way."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._waiting: deque[Prepared] = deque()
+        self._parts: deque[Sequence[Prepared]] = deque()
+        self._busy: Counter[str] = Counter()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + sum(map(len, self._parts))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.waiting and not self._busy
+
+    def add(self, prepared: Prepared) -> None:
+        self._waiting.append(prepared)
+
+    def take(self) -> Sequence[Prepared]:
+        chosen = self._next_part() or self._next_batch()
+        self._busy.update(prepared.user for prepared in chosen)
+        return chosen
+
+    def put_back(self, under_way: Sequence[Prepared]) -> None:
+        self.free(under_way)
+        self._parts.appendleft(under_way)
+
+    def split(self, refused: Sequence[Prepared]) -> None:
+        self.free(refused)
+        middle = len(refused) // 2
+        self._parts.extendleft((refused[middle:], refused[:middle]))
+
+    def withdraw(self, user: str) -> list[Prepared]:
+        mine = [one for part in self._parts for one in part if one.user == user]
+        mine += [one for one in self._waiting if one.user == user]
+        parts = ([one for one in part if one.user != user] for part in self._parts)
+        self._parts = deque(part for part in parts if part)
+        self._waiting = deque(one for one in self._waiting if one.user != user)
+        return mine
+
+    def free(self, under_way: Sequence[Prepared]) -> None:
+        self._busy.subtract(prepared.user for prepared in under_way)
+        self._busy += Counter()
 
     def _next_part(self) -> Sequence[Prepared]:
         """The first part that is left from a split, unless one of its users is under way."""
@@ -111,12 +176,3 @@ class Hand:
                 size = grown
         self._waiting.extendleft(reversed(passed))
         return chosen
-
-    def _free(self, under_way: Sequence[Prepared]) -> None:
-        self._busy.subtract(prepared.user for prepared in under_way)
-        self._busy += Counter()
-
-    def _count_retries(self, prepared: Sequence[Prepared], sign: int) -> None:
-        for one in prepared:
-            if one.head.place == "late":
-                self._retries[one.head.partition] += sign

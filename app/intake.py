@@ -1,7 +1,7 @@
 """What a pump reads: the heads of its partitions, transformed into its hand or settled at once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import structlog
@@ -46,7 +46,8 @@ class Intake:
         self._token = token
         self._clock = clock
         self._cursors: dict[int, str] = {}
-        self._next_due = 0
+        self._bulk: dict[int, bool] = {}
+        self._next_due = {False: 0, True: 0}
         self._limit = IN_HAND_MAX
         self.wake_waits = False
         self.held = False
@@ -56,13 +57,14 @@ class Intake:
         return tuple(self._cursors)
 
     def begin(self, partitions: Sequence[int], limit: int = IN_HAND_MAX) -> None:
-        """Read these from their beginning, with at most `limit` in hand."""
+        """Read these from their beginning, with at most `limit` in hand: half live, half bulk."""
         self._cursors = dict.fromkeys(partitions, "")
+        self._bulk = {p: self._lane.log.layout.is_bulk(p) for p in partitions}
         self._limit = limit
 
     def expect_retries(self) -> None:
         """Something was settled that may have made a retry due: read all at the next occasion."""
-        self._next_due = 0
+        self._next_due = {False: 0, True: 0}
 
     def fill(self, *, listen: bool = False) -> list[Settlement]:
         """Read until the hand is full or nothing more is there; each partition gets its share.
@@ -71,29 +73,36 @@ class Intake:
         not become a request.
         """
         settled: list[Settlement] = []
-        if not self._has_room:
-            return settled
         partitions = self._readable(listen=listen)
         for _ in range(READS_MAX):
-            if not partitions or not self._has_room:
+            if not partitions:
                 break
-            share = -(-self._room // len(partitions))
-            heads = self._bounded(self._read(partitions, share))
+            shares = self._shares(partitions)
+            heads = self._bounded(self._read(partitions, shares))
             settled += [one for head in heads for one in self._prepare(head)]
             logged = Counter(head.partition for head in heads if head.place == "log")
-            partitions = tuple(p for p, count in logged.items() if count >= share)
+            full = {p for p, count in logged.items() if count >= shares[self._bulk[p]]}
+            partitions = tuple(p for p in self._roomy() if p in full)
         return settled
 
-    @property
-    def _room(self) -> int:
-        return self._limit - self._hand.waiting
+    def _room(self, *, bulk: bool) -> int:
+        return max(1, self._limit // 2) - self._hand.waiting_of(bulk=bulk)
 
-    @property
-    def _has_room(self) -> bool:
-        """Whether a read is worth it. What is to be alone is read when nothing is under way."""
+    def _roomy(self) -> tuple[int, ...]:
+        """The partitions for which there is so much room that a read is worth it.
+
+        What is to be alone is read when nothing else waits or is under way.
+        """
         if self._is_alone:
-            return self._hand.is_empty
-        return self._room >= self._limit // 2
+            return self.partitions if self._hand.is_empty else ()
+        worth = self._limit // 4
+        roomy = {bulk: self._room(bulk=bulk) >= worth for bulk in (False, True)}
+        return tuple(p for p, bulk in self._bulk.items() if roomy[bulk])
+
+    def _shares(self, partitions: Sequence[int]) -> dict[bool, int]:
+        """How much to read of each of these, live ones and bulk."""
+        counts = Counter(self._bulk[p] for p in partitions)
+        return {bulk: -(-self._room(bulk=bulk) // count) for bulk, count in counts.items()}
 
     @property
     def _is_alone(self) -> bool:
@@ -101,32 +110,47 @@ class Intake:
 
     def _bounded(self, heads: Sequence[Head]) -> Sequence[Head]:
         """What there is room for, where every one counts; the others are read again."""
-        if self._limit == IN_HAND_MAX or len(heads) <= self._room:
+        if self._limit == IN_HAND_MAX:
             return heads
-        self.expect_retries()
-        return heads[: self._room]
+        bounded = [
+            head
+            for bulk in (False, True)
+            for head in [one for one in heads if one.bulk == bulk][: self._room(bulk=bulk)]
+        ]
+        if self._is_alone:
+            bounded = list(heads[:1])
+        if len(bounded) < len(heads):
+            self.expect_retries()
+        return bounded
 
     def _readable(self, *, listen: bool) -> tuple[int, ...]:
         """The partitions that are worth a read: asking for what grew costs less than reading."""
-        until_due = self._next_due - self._clock()
+        roomy = self._roomy()
+        if not roomy:
+            return ()
+        until_due = min(self._next_due[self._bulk[p]] for p in roomy) - self._clock()
         if until_due <= 0:
-            return self.partitions
-        grown = self._lane.log.grown(self._cursors, min(LISTEN_MS, until_due) if listen else 0)
-        return self.partitions if listen and not grown else tuple(grown)
+            return roomy
+        cursors = {p: self._cursors[p] for p in roomy}
+        grown = self._lane.log.grown(cursors, min(LISTEN_MS, until_due) if listen else 0)
+        return roomy if listen and not grown else tuple(p for p in roomy if p in grown)
 
-    def _read(self, partitions: Sequence[int], share: int) -> Sequence[Head]:
+    def _read(self, partitions: Sequence[int], shares: Mapping[bool, int]) -> Sequence[Head]:
         """Retries in hand are not read again; entries are not, for the cursor is past them."""
         found = self._lane.log.heads(
-            self._token,
-            [
-                Reading(p, self._cursors[p], share, 0 if self._hand.retries(p) else share)
-                for p in partitions
-            ],
+            self._token, [self._reading(p, shares[self._bulk[p]]) for p in partitions]
         )
         self.wake_waits, self.held = found.wake_waits, found.held
-        known = FAR if len(partitions) == len(self._cursors) else self._next_due
-        self._next_due = min(known, FAR if found.next_due is None else found.next_due)
+        next_due = FAR if found.next_due is None else found.next_due
+        whole = Counter(self._bulk.values())
+        for bulk, count in Counter(self._bulk[p] for p in partitions).items():
+            known = FAR if count == whole[bulk] else self._next_due[bulk]
+            self._next_due[bulk] = min(known, next_due)
         return found.heads
+
+    def _reading(self, partition: int, share: int) -> Reading:
+        retries = 0 if self._hand.retries(partition) else share
+        return Reading(partition, self._cursors[partition], share, retries)
 
     def _prepare(self, head: Head) -> Sequence[Settlement]:
         """Take a head in hand; what does not become a request is settled instead."""

@@ -12,7 +12,7 @@ PREFIX = "relay:"
 DESTINATIONS = f"{PREFIX}destinations"
 
 DESTINATION_KEYS: Mapping[str, str] = {
-    "meta": "hash: number of partitions, key of the digests; for ever",
+    "meta": "hash: number of partitions for live deliveries, key of the digests; for ever",
     "counts": "hash: accepted, delivered, skipped, ...; for ever",
     "ready": "sorted set: partition that is not empty -> when it may move; while there is work",
     "leases": "sorted set: partition -> end of its lease; while pumps run",

@@ -75,7 +75,8 @@ class Head:
     """A delivery and where it lies: in the log of its partition or among its retries.
 
     `sent` tells that a pump that is gone may have sent it, though it must not be repeated;
-    `behind` that an earlier delivery of its user waits to be tried again.
+    `behind` that an earlier delivery of its user waits to be tried again; `bulk` that it goes
+    after what is live.
     """
 
     partition: int
@@ -84,6 +85,7 @@ class Head:
     delivery: Delivery
     sent: bool = False
     behind: bool = False
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +173,11 @@ class Log:
         return appended(cast("list[int]", self._scripts.run("append", *arguments)))
 
     def lease(self, token: str, share: int) -> Leased | Held | Full:
-        """Lease free partitions, due ones first, at most `share`; what `token` has, it keeps."""
-        partitions, pumps = self.layout.partitions, self._account.pumps
+        """Lease free partitions, due ones first; what `token` has, it keeps.
+
+        Of those for live deliveries at most `share`, and as many of those for bulk.
+        """
+        partitions, pumps = self.layout.total, self._account.pumps
         for abandoned in tuple(self._abandoned):
             self.release(abandoned, in_order=False)
             self._abandoned.discard(abandoned)
@@ -212,7 +217,7 @@ class Log:
             raise StaleLease
         wake_waits, held, next_due, *found = answer
         return Heads(
-            tuple(head for partition in found for head in _heads(partition, token)),
+            tuple(head for partition in found for head in _heads(partition, token, self.layout)),
             int(next_due) if next_due else None,
             wake_waits=wake_waits == 1,
             held=held == 1,
@@ -268,7 +273,7 @@ class Log:
 
     def sweep(self) -> int:
         """Make partitions ready that nobody would wake; how many there were (0 is right)."""
-        return cast("int", self._scripts.run("sweep", self.layout.partitions))
+        return cast("int", self._scripts.run("sweep", self.layout.total))
 
     def count(self, name: str, by: int) -> None:
         """Count something that stands outside the ledger; a crash may count it twice."""
@@ -276,7 +281,7 @@ class Log:
 
     def census(self) -> Census:
         """Where the deliveries are, in one step."""
-        return census(self._scripts.run("census", self.layout.partitions))
+        return census(self._scripts.run("census", self.layout.total))
 
     def now(self) -> int:
         """The moment by the clock that was given, else by this machine's."""
@@ -287,17 +292,25 @@ class Log:
         return days(self._store, self._account.id, self._scripts.now(), newest)
 
 
-def _heads(found: Sequence[Any], token: str) -> Iterator[Head]:
+def _heads(found: Sequence[Any], token: str, layout: Layout) -> Iterator[Head]:
     """The heads of one partition as heads.lua answers them."""
     partition, retries, entries, marks, later = found
+    bulk = layout.is_bulk(partition)
     marked = {entry for entry, pump in _pairs(marks) if pump != token.encode()}
     for entry, payload in _pairs(retries):
-        yield Head(partition, "late", entry.decode(), decode(payload), entry in marked)
+        sent = entry in marked
+        yield Head(partition, "late", entry.decode(), decode(payload), sent=sent, bulk=bulk)
     behind = set(later)
     for entry, words in entries:
         delivery = logged(entry, dict(_pairs(words)))
         yield Head(
-            partition, "log", entry.decode(), delivery, entry in marked, behind=entry in behind
+            partition,
+            "log",
+            entry.decode(),
+            delivery,
+            sent=entry in marked,
+            behind=entry in behind,
+            bulk=bulk,
         )
 
 

@@ -178,7 +178,7 @@ class Pump:
         since = time.monotonic()
         if since < self._send_at or sender.under_way >= self._breaker.slots:
             return
-        going = self._granted(self._next(self._breaker.slots - sender.under_way))
+        going = self._granted(self._next(sender))
         perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
         if perishable:
             self._log.mark(self._token, perishable)
@@ -196,16 +196,20 @@ class Pump:
         self._hand.finish(sent)
         self._settle([untransformable(one.head, bug, self._clock()) for one in sent])
 
-    def _next(self, count: int) -> list[Sequence[Prepared]]:
-        """What goes into the next requests, at most `count` of them.
+    def _next(self, sender: Sender) -> list[Sequence[Prepared]]:
+        """What goes into the next requests; of bulk one less, so that live ones find a slot.
 
         What the destination failed on goes again once it took something else, or nothing is left:
         in halves then, for one event may be to blame.
         """
         taken: list[Sequence[Prepared]] = []
-        while len(taken) < count and (sent := self._hand.take()):
+        bulk = max(1, self._breaker.slots - 1) - sender.bulk_under_way
+        while sender.under_way + len(taken) < self._breaker.slots:
+            if not (sent := self._hand.take(bulk=bulk > 0)):
+                break
             taken.append(sent)
-        if self._aside and not taken:
+            bulk -= sent[0].head.bulk
+        if self._aside and not taken and bulk > 0:
             failed = self._aside.pop(0)
             if len(failed) > 1:
                 self._hand.split(failed)
@@ -274,8 +278,8 @@ class Pump:
             self._put_back()
             if outcome.unapplied:
                 self._tell_unapplied(sent, outcome.unapplied)
-        blocked = [one.head.delivery.user for one in settled if one.verb == "block"]
-        behind = [one.head for user in blocked for one in self._hand.withdraw(user)]
+        blocked = [one.head for one in settled if one.verb == "block"]
+        behind = [one.head for head in blocked for one in self._hand.withdraw(head)]
         return settled + [put_behind(head) for head in behind]
 
     def _put_back(self) -> None:

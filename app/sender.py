@@ -49,6 +49,10 @@ class Sender:
     def under_way(self) -> int:
         return len(self._flights)
 
+    @property
+    def bulk_under_way(self) -> int:
+        return sum(flight.sent[0].head.bulk for flight in self._flights.values())
+
     def send(self, sent: Sequence[Prepared], since: float) -> Exception | None:
         """Send these in one request. Its deadline counts from `since` (s, monotonic).
 

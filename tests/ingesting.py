@@ -119,7 +119,7 @@ def kept(store: redis.Redis, destination: str) -> list[Delivery]:
     leased = log.lease("test", 1)
     if not isinstance(leased, Leased) or not leased.partitions:
         return []
-    heads = log.heads("test", [Reading(0, "", 10_000, 0)]).heads
+    heads = log.heads("test", [Reading(p, "", 10_000, 0) for p in leased.partitions]).heads
     log.release("test")
     return [head.delivery for head in heads]
 

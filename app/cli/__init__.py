@@ -256,6 +256,8 @@ def send(
     An event without messageId gets one from its line, so that it is the same in every run. If it
     has no timestamp either, an equal line of another file counts as a repeat of it.
 
+    Live events are delivered first; these get what they leave, at least a quarter.
+
     The answer 200 does not mean that every event was good: `relay status` shows what was refused.
 
     Example: relay send usage.ndjson --rate 500

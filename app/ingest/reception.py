@@ -69,7 +69,13 @@ class Reception:
         self._new_id = new_id
 
     async def answer(
-        self, take: Take, authorization: bytes, sent: bytes, client: Client = NOBODY
+        self,
+        take: Take,
+        authorization: bytes,
+        sent: bytes,
+        client: Client = NOBODY,
+        *,
+        bulk: bool = False,
     ) -> Answer:
         """The answer to a request with this Authorization header and body.
 
@@ -80,7 +86,7 @@ class Reception:
             source = self._sources.find(authorization, body.write_key)
             if source is None:
                 return UNKNOWN_SOURCE
-            arrival = self.arrival(source, client)
+            arrival = self.arrival(source, client, bulk=bulk)
             outcomes = take(body, arrival)
         except MalformedError as wrong:
             return malformed(str(wrong))
@@ -105,15 +111,20 @@ class Reception:
             self._count_refused(refused(fault, b""), self.arrival(source))
 
     def arrival(
-        self, source: Source, client: Client = NOBODY, limits: Limits | None = None
+        self,
+        source: Source,
+        client: Client = NOBODY,
+        limits: Limits | None = None,
+        *,
+        bulk: bool = False,
     ) -> Arrival:
         """A request that comes now."""
-        return Arrival(source, self._clock(), self._new_id, limits or self._limits, client)
+        return Arrival(source, self._clock(), self._new_id, limits or self._limits, client, bulk)
 
     async def kept(self, outcomes: Outcomes, arrival: Arrival) -> Answer:
         """The answer once the store has confirmed what was accepted."""
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
-        admissions = _admissions(accepted, arrival.source)
+        admissions = _admissions(accepted, arrival)
         try:
             duplicates = await self._commits.commit(admissions) if admissions else {}
         except NotStoredError:
@@ -149,11 +160,11 @@ class Reception:
         self._counters.refused(arrival.source.id, refused.code, sample, refused.events)
 
 
-def _admissions(accepted: Sequence[Accepted], source: Source) -> dict[str, list[Admission]]:
+def _admissions(accepted: Sequence[Accepted], arrival: Arrival) -> dict[str, list[Admission]]:
     """What each destination is to be handed, in the order of the events."""
     admissions: dict[str, list[Admission]] = {}
     for event in accepted:
-        admission = Admission(event.id, source.id, event.user, event.event)
+        admission = Admission(event.id, arrival.source.id, event.user, event.event, arrival.bulk)
         for destination in event.destinations:
             admissions.setdefault(destination, []).append(admission)
     return admissions

@@ -47,13 +47,17 @@ class Client:
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """Whose request came and when (UTC); `new_id` names an event whose sender did not."""
+    """Whose request came and when (UTC); `new_id` names an event whose sender did not.
+
+    What is `bulk` is delivered after what is live.
+    """
 
     source: Source
     received_at: datetime
     new_id: Callable[[], str]
     limits: Limits
     client: Client = Client()
+    bulk: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- Gives a pump the right to move free partitions: those that are due first, then empty ones, so
--- that what arrives while it lingers needs no wake.
+-- that what arrives while it lingers needs no wake. It gets its share of both halves: the first has
+-- live deliveries, the second bulk.
 --
 -- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
 --          8 deaths  9 alone
--- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions  5 share  6 pumps at most
+-- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions
+--          5 share of each half  6 pumps at most
 -- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
 --          for them, most pumps in a row that died holding one of them, what the throttle wants (the
 --          sum of 1 ask it before each request, 2 send one at a time until something is delivered,
 --          4 send the probe first), partition...}, those first in which a pump died with one
---          delivery alone; without one there is nothing to do
+--          delivery alone, and live ones before bulk; without one there is nothing to do
 --
 -- After a hold one pump alone is let in, for as long as its leases run.
 --
@@ -36,16 +38,21 @@ if not redis.call('ZSCORE', pumps, token) and redis.call('ZCARD', pumps) >= pump
   return { 'full' }
 end
 
-local mine, taken, left = {}, {}, 0
+local mine, taken, left, counts = {}, {}, 0, { 0, 0 }
+local function half(partition)
+  return tonumber(partition) < partitions / 2 and 1 or 2
+end
+
 local function take(partition)
   partition = tostring(partition)
   if taken[partition] then return end
-  if #mine >= share then
+  if counts[half(partition)] >= share then
     left = 1
     return
   end
   taken[partition] = true
   mine[#mine + 1] = partition
+  counts[half(partition)] = counts[half(partition)] + 1
 end
 
 local held_by = redis.call('HGETALL', holders)
@@ -57,8 +64,7 @@ for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) 
 end
 if #mine == 0 then return { 'leased', 0, 0, 0 } end
 for partition = 0, partitions - 1 do
-  if #mine >= share then break end
-  if not leased(leases, partition, now) then take(partition) end
+  if counts[half(partition)] < share and not leased(leases, partition, now) then take(partition) end
 end
 
 local deaths = 0
@@ -81,11 +87,12 @@ if half_open(KEYS[5]) then
 end
 if left == 1 then redis.call('SET', KEYS[6], now) end
 local answer = { 'leased', left, deaths, wants }
-for _, suspected in ipairs({ 1, 0 }) do
+local function rank(partition)
+  return half(partition) + (redis.call('HEXISTS', KEYS[9], partition) == 1 and 0 or 2)
+end
+for place = 1, 4 do
   for _, partition in ipairs(mine) do
-    if redis.call('HEXISTS', KEYS[9], partition) == suspected then
-      answer[#answer + 1] = tonumber(partition)
-    end
+    if rank(partition) == place then answer[#answer + 1] = tonumber(partition) end
   end
 end
 return answer

@@ -50,7 +50,7 @@ def books(
 
     The store is read first: what still moves meanwhile is in both, and never in neither.
     """
-    partitions = log.layout.partitions
+    partitions = log.layout.total
     swept = int(store.hget(destination_key(name, "counts"), "swept") or 0)
     kept = Books(
         confirmed=confirmed,

@@ -1,6 +1,7 @@
 """What goes into the next request: full, in order, and never two requests of one user at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +82,7 @@ def test_retries_in_hand_are_counted_until_they_are_finished() -> None:
 def test_all_that_waits_of_a_user_can_be_withdrawn_in_order() -> None:
     full = hand(*(prepared(n, user) for n, user in enumerate("abaab")))
     full.put_back(full.take())
-    assert ids(full.withdraw("a")) == ["m-0", "m-2", "m-3"]
+    assert ids(full.withdraw(prepared(9, "a").head)) == ["m-0", "m-2", "m-3"]
     assert [ids(full.take()), ids(full.take())] == [["m-1"], []]
 
 
@@ -114,3 +115,50 @@ def test_whatever_happens_each_user_has_one_request_under_way_and_keeps_its_orde
         mine = [int(one.head.entry.split("-")[0]) for one in done if one.user == user]
         assert mine == sorted(mine)
         assert len(mine) == users.count(user)
+
+
+def bulk(number: int, user: str) -> Prepared:
+    one = prepared(number, user)
+    return Prepared(replace(one.head, bulk=True), one.item)
+
+
+def test_live_goes_first_and_bulk_gets_a_quarter_while_both_wait() -> None:
+    full = hand(
+        *(bulk(n, f"u{n}") for n in range(4)),
+        *(prepared(n, f"u{n}") for n in range(10, 16)),
+        items_max=1,
+    )
+    order = []
+    while sent := full.take():
+        order += ids(sent)
+        full.finish(sent)
+    assert order == [
+        *("m-10", "m-0", "m-11", "m-12", "m-13", "m-1", "m-14", "m-15"),
+        *("m-2", "m-3"),
+    ]
+
+
+def test_turns_count_what_was_sent_and_not_what_was_asked_for() -> None:
+    full = hand(
+        *(bulk(n, f"u{n}") for n in range(6)), *(prepared(n, f"u{n}") for n in range(10, 16))
+    )
+    order = []
+    for _ in range(5):
+        first, second = full.take(), full.take()
+        for rest in filter(None, (second, first[1:])):
+            full.put_back(rest)
+        full.finish(first[:1])
+        order += ids(first[:1])
+    assert order == ["m-10", "m-0", "m-11", "m-12", "m-13"]
+
+
+def test_without_a_slot_for_bulk_only_live_goes() -> None:
+    full = hand(bulk(0, "a"), prepared(1, "a"))
+    assert [ids(full.take(bulk=False)), ids(full.take(bulk=False))] == [["m-1"], []]
+    assert ids(full.take()) == ["m-0"]
+
+
+def test_what_is_withdrawn_behind_bulk_is_bulk() -> None:
+    full = hand(bulk(0, "a"), prepared(1, "a"))
+    assert ids(full.withdraw(bulk(9, "a").head)) == ["m-0"]
+    assert ids(full.take()) == ["m-1"]

@@ -28,7 +28,7 @@ from app.replays import ReplayRunning, Replays
 from app.settings import DestinationSettings
 from app.verdict import buried_unsent
 
-ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
+ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=2, pumps=2)
 TOKENS = ("pump-1", "pump-2", "pump-3")
 VERBS = st.sampled_from(
     ["delivered", "skipped", "retry", "block", "bury", "park", "unmark", "hold"]
@@ -70,11 +70,15 @@ class LogMachine(RuleBasedStateMachine):
         self.holders: dict[int, str] = {}
         self.deaths: Counter[int] = Counter()
 
-    @rule(ids=st.lists(st.integers(0, 40), min_size=1, max_size=6), user=st.integers(0, 5))
-    def append(self, ids: list[int], user: int) -> None:
+    @rule(
+        ids=st.lists(st.integers(0, 40), min_size=1, max_size=6),
+        user=st.integers(0, 5),
+        bulk=st.booleans(),
+    )
+    def append(self, ids: list[int], user: int, bulk: bool) -> None:
         """A request arrives; some of its events may have come before."""
         names = [f"m-{i}" for i in ids]
-        self.last_append = [Admission(name, "web", f"u-{user}", b"{}") for name in names]
+        self.last_append = [Admission(name, "web", f"u-{user}", b"{}", bulk) for name in names]
         appended = self.log.append(self.last_append)
         new = [name for i, name in enumerate(names) if i not in appended.duplicates]
         assert sorted(new) == sorted(set(names) - self.accepted)
@@ -309,7 +313,7 @@ class LogMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Every pump has died; a fresh one finds and finishes all that is not buried."""
         self.now += 24 * 3_600_000
-        for round_ in range(20 * ACCOUNT.partitions):
+        for round_ in range(40 * ACCOUNT.partitions):
             if self.log.overdue(0) == "nothing":
                 break
             token = f"fresh-{round_}"
@@ -325,9 +329,9 @@ class LogMachine(RuleBasedStateMachine):
     def _verdicts(self, heads: list[Head], data: st.DataObject, wait: int) -> list[Settlement]:
         """Verdicts as a pump gives them: what is behind stays behind, what was sent is buried."""
         settlements: list[Settlement] = []
-        blocked: set[str] = set()
+        blocked: set[tuple[bool, str]] = set()
         for head in heads:
-            user = head.delivery.user
+            user = head.bulk, head.delivery.user
             if head.sent:
                 verb = "bury"
             elif head.behind or (user in blocked and head.place == "log"):
@@ -375,12 +379,12 @@ class LogMachine(RuleBasedStateMachine):
         return [*self._logged(), *self._late(), *self._behind(), *self._dead(), *self._unmapped()]
 
     def _logged(self) -> Iterator[str]:
-        for partition in range(ACCOUNT.partitions):
+        for partition in range(2 * ACCOUNT.partitions):
             key = destination_key("kable", "log:") + str(partition)
             yield from (fields[b"i"].decode() for _, fields in self.store.xrange(key))
 
     def _late(self) -> Iterator[str]:
-        for partition in range(ACCOUNT.partitions):
+        for partition in range(2 * ACCOUNT.partitions):
             key = destination_key("kable", "late:") + str(partition)
             due = destination_key("kable", "due:") + str(partition)
             late = self.store.hgetall(key)
@@ -388,7 +392,7 @@ class LogMachine(RuleBasedStateMachine):
             yield from (delivery.decode(payload).id for payload in late.values())
 
     def _behind(self) -> Iterator[str]:
-        for partition in range(ACCOUNT.partitions):
+        for partition in range(2 * ACCOUNT.partitions):
             behind, order, blocked, late = (
                 destination_key("kable", name) + str(partition)
                 for name in ("behind:", "order:", "blocked:", "late:")

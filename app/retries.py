@@ -55,7 +55,10 @@ class Page:
 
 
 class Retries:
-    """The retries of one destination; what reads them costs what a page holds, not all of them."""
+    """The retries of one destination; what reads them costs what a page holds, not all of them.
+
+    `partitions` are all that there are, `Layout.total`.
+    """
 
     def __init__(self, store: redis.Redis, destination: str, partitions: int) -> None:
         self._store = store

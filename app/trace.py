@@ -205,9 +205,10 @@ class _Search:
 
     @property
     def _partitions(self) -> Sequence[int]:
-        if self._wanted.user is None:
-            return range(self._layout.partitions)
-        return (self._layout.partition(self._wanted.user),)
+        layout, user = self._layout, self._wanted.user
+        if user is None:
+            return range(layout.total)
+        return layout.partition(user), layout.partition(user, bulk=True)
 
     def _key(self, name: str, partition: int) -> str:
         return destination_key(self._id, name) + str(partition)

@@ -60,6 +60,13 @@ def test_what_waits_is_found_in_the_log(store: redis.Redis, log: Log) -> None:
     assert found(store, Wanted("m-1", source="app")) == []
 
 
+def test_what_waits_as_bulk_is_found_too(store: redis.Redis, log: Log) -> None:
+    log.append([Admission("m-1", "web", "user-1", b"{}", bulk=True)])
+    for wanted in (Wanted("m-1"), Wanted("m-1", "web", "user-1")):
+        [trace] = traces(store, ACCOUNT, wanted, SOURCES)
+        assert trace.places == ("waiting",)
+
+
 def test_a_retry_tells_when_it_is_due(store: redis.Redis, log: Log, clock: Clock) -> None:
     [head] = heads(log, "m-1")
     log.settle("pump", 1, [Settlement(head, "retry", 500, delivery.encode(head.delivery))])

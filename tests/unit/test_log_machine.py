@@ -100,6 +100,7 @@ class LogMachine(RuleBasedStateMachine):
             assert isinstance(again, Leased)
             assert set(again.partitions) == set(leased.partitions)
         if isinstance(leased, Leased):
+            self.last_settle = None  # its answer goes with the lease under which it was given
             self.held[token] = leased.partitions
             if self.last_settle and self.last_settle[0] == token:
                 self.last_settle = None  # a pump leases once, and settles after that
@@ -129,6 +130,8 @@ class LogMachine(RuleBasedStateMachine):
             acted = self.log.settle(token, self.numbers[token], settlements)
             self.last_settle = (token, self.numbers[token], settlements, acted)
             self.finished |= before - self._places()
+            gone = [one.head for one in settlements if one.verb != "unmark"]
+            self.read[token] = [head for head in self.read[token] if head not in gone]
 
     @precondition(lambda self: any(self.read.values()))
     @rule(data=st.data(), twice=st.booleans())

@@ -221,7 +221,7 @@ class LogMachine(RuleBasedStateMachine):
     )
     def refuse(self, ids: list[int], user: int, failed: str, count: int) -> None:
         """Some more arrive, and a pump comes, has what it reads refused, and ends."""
-        self.append(ids, user)
+        self.append(ids, user, bulk=False)
         leased = self.log.lease("refused", 4)
         if isinstance(leased, Leased):
             readings = [Reading(p, "", count, count) for p in leased.partitions]

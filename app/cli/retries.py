@@ -21,7 +21,7 @@ def list_page(
 ) -> int:
     account, after = named(settings, destination), _place(cursor)
     with reached(settings) as store:
-        retries = Retries(store, account.id, Log(store, account).layout.partitions)
+        retries = Retries(store, account.id, Log(store, account).layout.total)
         page = retries.page(after, limit)
     listed = [items.retry(retry) for retry in page.retries]
     next_cursor = None if page.cursor is None else str(page.cursor)

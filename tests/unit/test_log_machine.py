@@ -290,7 +290,9 @@ class LogMachine(RuleBasedStateMachine):
     @invariant()
     def every_letter_that_is_replayed_is_counted_once(self) -> None:
         under_way = self.store.hgetall(destination_key("kable", "replaying"))
-        names = [(p, place) for p in range(ACCOUNT.partitions) for place in ("late:", "behind:")]
+        names = [
+            (p, place) for p in range(2 * ACCOUNT.partitions) for place in ("late:", "behind:")
+        ]
         pipe = self.store.pipeline(transaction=False)
         for partition, place in names:
             pipe.hkeys(destination_key("kable", place) + str(partition))

@@ -102,7 +102,7 @@ def _letters(one: Scene, name: str) -> Iterator[tuple[bytes, str]]:
 
 def _retries(one: Scene, name: str) -> Iterator[str]:
     """Why each delivery that is to be tried again failed last."""
-    for partition in range(one.logs[name].layout.partitions):
+    for partition in range(one.logs[name].layout.total):
         key = destination_key(name, "late:") + str(partition)
         for packed in cast("list[bytes]", one.store.hvals(key)):
             attempts = delivery.decode(packed).attempts

@@ -11,7 +11,9 @@ from app.destination import Item, Reject, Skip, Transformed, Unmapped
 from app.hand import Hand, Prepared
 from app.lane import Lane
 from app.log import Head, Reading, Settlement
+from app.rehearsal import rehearsed
 from app.segment import Event
+from app.selection import LeftOut, left_out
 from app.verdict import buried_unsent, parked, put_behind, untransformable
 
 IN_HAND_MAX = 2_000
@@ -156,34 +158,58 @@ class Intake:
         """Take a head in hand; what does not become a request is settled instead."""
         if head.place == "log":
             self._cursors[head.partition] = head.entry
+        found = self._withheld(head) or self._transformed(head)
+        if isinstance(found, Settlement):
+            return [found]
+        self._hand.add(found)
+        return []
+
+    def _withheld(self, head: Head) -> Settlement | None:
+        """The settlement of what is not to be sent, whatever it says."""
         if head.sent:
             why = "a pump ended while it sent this, before the answer was recorded"
-            return [buried_unsent(head, "unconfirmed", why, self._clock())]
+            return buried_unsent(head, "unconfirmed", why, self._clock())
         if head.behind:
-            return [put_behind(head)]
+            return put_behind(head)
         if self._is_alone and self._lane.log.alone(self._token, head) >= ALONE_DEATHS_MAX:
-            return [buried_unsent(head, "poison", POISON, self._clock())]
+            return buried_unsent(head, "poison", POISON, self._clock())
+        return None
+
+    def _transformed(self, head: Head) -> Prepared | Settlement:
         match self._transform(head):
+            case "filtered" | "before_cutover" as left:
+                return Settlement(head, left)
+            case seen if self._lane.account.dry_run:
+                return self._rehearsed(head, seen)
             case Item() as item:
-                self._hand.add(Prepared(head, item))
-                return []
+                return Prepared(head, item)
             case Skip():
-                return [Settlement(head, "skipped")]
+                return Settlement(head, "skipped")
             case Unmapped():
-                return [parked(head)]
+                return parked(head)
             case Reject(why):
-                return [buried_unsent(head, "rejected", why, self._clock())]
+                return buried_unsent(head, "rejected", why, self._clock())
             case Exception() as bug:
-                return [untransformable(head, bug, self._clock())]
+                return untransformable(head, bug, self._clock())
             case _ as never:
                 assert_never(never)
 
-    def _transform(self, head: Head) -> Transformed | Exception:
+    def _transform(self, head: Head) -> Transformed | LeftOut | Exception:
         """One event that trips a transform up must not stop its partition: it is buried."""
+        lane = self._lane
         try:
-            return self._lane.destination.transform(
-                Event.decode(head.delivery.event), self._lane.account
-            )
+            event = Event.decode(head.delivery.event)
+            return left_out(event, lane.account) or lane.destination.transform(event, lane.account)
         except Exception as bug:
             logger.exception("transform.failed", destination=self._lane.account.id)
             return bug
+
+    def _rehearsed(self, head: Head, seen: Transformed | Exception) -> Settlement:
+        lane, request = self._lane, None
+        try:
+            if isinstance(seen, Item):
+                request = lane.destination.compose([seen], lane.account)
+        except Exception as bug:
+            logger.exception("compose.failed", destination=lane.account.id)
+            seen = bug
+        return rehearsed(head, seen, request, self._clock())

@@ -12,6 +12,7 @@ from app.delivery import Attempt
 from app.ledger import Day
 from app.replays import Replay, Survey
 from app.retries import Retry
+from app.shown import Shown
 from app.standing import Standing, backlog_high, state
 from app.timestamps import instant
 from app.trace import Happening, Trace
@@ -38,6 +39,9 @@ def destination(standing: Standing, now: int) -> Item:
         "delivered": census.delivered,
         "unapplied": census.unapplied,
         "skipped": census.skipped,
+        "filtered": census.filtered,
+        "before_cutover": census.before_cutover,
+        "dry_run": census.dry_run,
         "discarded": census.discarded,
         "unaccounted": census.unaccounted,
         "backlog": backlog_high(standing, now),
@@ -85,6 +89,19 @@ def retry(retry: Retry) -> Item:
         "last_status": last.status if last else None,
         "last_error": last.error if last else "",
         "behind": retry.behind,
+    }
+
+
+def shown(one: Shown) -> Item:
+    """`request` is None for what would not have been sent; `why` says the reason."""
+    request = {"method": one.method, "path": one.path, "body": payload(one.body)}
+    return {
+        "message_id": one.id,
+        "user": one.user,
+        "at": instant(one.at),
+        "would_be": one.would_be,
+        "why": one.why,
+        "request": request if one.would_be == "sent" else None,
     }
 
 

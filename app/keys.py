@@ -46,6 +46,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "replay:ids:": "list: the letters that a replay names; until they are taken",
     "day:": "hash: the ledger of a day of acceptance; 400 days",
     "settled": "list: the newest settlements; the last 500 calls of settle",
+    "shown": "list: what a dry run would have sent; the newest 100",
     "actions": "stream: what operators did; the newest 1,000",
     "seen": "hash: generation of the digests; for ever",
     "seen:": "set of integers: digests of message ids; two windows",

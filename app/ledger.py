@@ -15,7 +15,10 @@ DAYS_KEPT = 400
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The whole ledger, read in one step; `dead` includes the `unconfirmed`."""
+    """The whole ledger, read in one step.
+
+    `dead` includes the `unconfirmed`, `skipped` the `filtered`, `before_cutover` and `dry_run`.
+    """
 
     accepted: int
     waiting: int
@@ -32,6 +35,9 @@ class Census:
     failures: int
     why: str
     unapplied: int = 0
+    filtered: int = 0
+    before_cutover: int = 0
+    dry_run: int = 0
 
     @property
     def unaccounted(self) -> int:
@@ -84,6 +90,9 @@ def census(answer: Sequence[bytes]) -> Census:
         failures=int(failures),
         why=why.decode() if int(held) or int(failures) else "",
         unapplied=counts.get("unapplied", 0),
+        filtered=counts.get("filtered", 0),
+        before_cutover=counts.get("before_cutover", 0),
+        dry_run=counts.get("dry_run", 0),
     )
 
 

@@ -30,7 +30,7 @@ LEASE_MS = 10_000
 MARGIN_MS = 2_000
 
 Place = Literal["log", "late"]
-Verb = Literal["delivered", "skipped", "retry", "block", "behind", "bury", "park", "unmark"]
+Verb = Literal[settled.Finish, "retry", "block", "behind", "bury", "park", "unmark"]
 Overdue = Literal["nothing", "to be woken", "wake sent"]
 
 OVERDUE: tuple[Overdue, ...] = ("nothing", "to be woken", "wake sent")
@@ -120,7 +120,8 @@ class Settlement:
 
     `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
     user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped.
-    `bury` keeps the payload with its `letter`. `unmark` leaves it where it is, for nothing was
+    `bury` keeps the payload with its `letter`, `dry_run`
+    shows it. `unmark` leaves it where it is, for nothing was
     sent. `why` is for the log of the process.
     """
 
@@ -324,7 +325,7 @@ def _told(settlements: Sequence[Settlement]) -> bytes:
             len(one.head.delivery.attempts) + (one.verb == "delivered"),
         )
         for one in settlements
-        if one.verb in ("delivered", "skipped")
+        if one.verb in ("delivered", "skipped", "filtered", "before_cutover", "dry_run")
     )
 
 

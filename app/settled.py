@@ -12,11 +12,15 @@ from app.keys import destination_key
 READ_AT_ONCE = 50
 
 
+Finish = Literal["delivered", "skipped", "filtered", "before_cutover", "dry_run"]
+"""How a delivery is finished: all but the first are ways of being skipped."""
+
+
 class Finished(msgspec.Struct, frozen=True, array_like=True):
-    """A delivery that was `delivered` or `skipped`, and how many attempts that took."""
+    """A delivery that is finished, and how many attempts that took."""
 
     id: str
-    verb: Literal["delivered", "skipped"]
+    verb: Finish
     accepted_at: int
     attempts: int
 

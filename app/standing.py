@@ -12,6 +12,7 @@ from app.timestamps import instant
 from app.wake import queue_name
 
 LONG_MS = 60_000
+DRY_RUN = "dry run: what comes is shown and skipped, nothing is sent"
 
 Word = Literal["delivering", "throttled", "paused", "broken", "unattended", "orphaned"]
 
@@ -40,7 +41,7 @@ class Standing:
 
 
 def state(standing: Standing) -> tuple[Word, str]:
-    """The state in a word, and the reason when it is not `delivering`."""
+    """The state in a word, and the reason when it does not just deliver."""
     throttle, name = standing.throttle, standing.account.id
     if not standing.configured:
         return "orphaned", f"the settings name no destination {name}: what it has stays"
@@ -54,7 +55,7 @@ def state(standing: Standing) -> tuple[Word, str]:
         return "throttled", f"its rate is used up until {instant(throttle.held_until)}"
     if throttle.held_until is not None or throttle.failures:
         return "throttled", f"{_awaited(throttle)}: {throttle.held_why}"
-    return "delivering", ""
+    return "delivering", DRY_RUN if standing.account.dry_run else ""
 
 
 def standstill(standing: Standing, now: int) -> str:

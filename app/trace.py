@@ -47,7 +47,7 @@ class Happening:
     """What happened to a delivery, or will: `at` is in ms since the epoch."""
 
     at: int
-    what: Literal["accepted", "attempted", "due", "parked", "buried", "delivered", "skipped"]
+    what: Literal["accepted", "attempted", "due", "parked", "buried", settled.Finish]
     status: int | None = None
     error: str = ""
     seconds: float | None = None

@@ -20,6 +20,7 @@ from app.cli.findings import (
     forgetfulness,
     memory,
     persistence,
+    rehearsals,
     replication,
     stands,
     version,
@@ -62,6 +63,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
         return
     sources, destinations = len(settings.sources), len(settings.destinations)
     yield Finding("configuration", "ok", f"{sources} source(s), {destinations} destination(s)")
+    yield from rehearsals(settings.destinations.values())
     with connect_once(settings.store_url.get_secret_value()) as store:
         away = next(store_away(store), None)
         if away is None:

@@ -142,6 +142,17 @@ def stands(standings: Iterable[Standing]) -> Iterator[Finding]:
             yield Finding(part, "warning", f"is {word}: {reason}", "see docs/operations.md")
 
 
+def rehearsals(accounts: Iterable[DestinationSettings]) -> Iterator[Finding]:
+    """The destinations that are sent nothing at all."""
+    for account in accounts:
+        if account.dry_run:
+            found = "dry run: what comes is skipped for good, nothing is sent"
+            advice = (
+                f"look at relay destinations shown {account.id}; to go live see docs/cutover.md"
+            )
+            yield Finding(f"destination {account.id}", "warning", found, advice)
+
+
 def credentials(destination: str, reply: Reply, outcome: Outcome | Next) -> Finding:
     """What came of a destination's probe, and whom to suspect when it is no success."""
     part = f"destination {destination}"

@@ -9,7 +9,7 @@ from app.cli.who import Who
 
 destinations = typer.Typer(
     name="destinations",
-    help="List destinations, pause one, resume it.",
+    help="List destinations, pause one, resume it, look at its dry run.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -75,6 +75,21 @@ def resume(
     from app.cli.destinations import resume as run
 
     raise typer.Exit(run(settings(config), destination, who, as_json=as_json))
+
+
+@destinations.command("shown")
+def list_shown(
+    destination: DestinationId, *, config: Config = None, as_json: AsJson = False
+) -> None:
+    """List what a dry run would have sent to a destination, the newest 100, the newest first.
+
+    With --json each has the request that it would have been, alone and without credentials.
+
+    Example: relay destinations shown kable --json
+    """
+    from app.cli.shown import list_newest
+
+    raise typer.Exit(list_newest(settings(config), destination, as_json=as_json))
 
 
 @retries.command("list")

@@ -24,6 +24,7 @@ from app.presence import alive_since
 from app.readiness import standing_still
 from app.replays import (
     BadRate,
+    NothingIsSent,
     Replay,
     ReplayRunning,
     Replays,
@@ -62,8 +63,10 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
                 leave("no dead letter matches", FAILED)
             _confirm(survey, account, wish)
             begun = replays.begin(letters, wish.rate, operator(wish.who))
-        except (ReplayRunning, BadRate, TooManyIds) as refused:
-            leave(str(refused), FAILED if isinstance(refused, ReplayRunning) else WRONG_USE)
+        except (ReplayRunning, NothingIsSent) as refused:
+            leave(str(refused), FAILED)
+        except (BadRate, TooManyIds) as refused:
+            leave(str(refused), WRONG_USE)
         about = f"{begun.id}: {_described(letters)}"
         Actions(store, account.id).record(begun.who, "replay began", begun.total, about)
         for obstacle in standing_still(store, alive_since(milliseconds())):

@@ -5,11 +5,14 @@
 --          10 order:  11 behind:  12 unmapped  13 unmapped:at  14 dead  15 dead:deliveries
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
+--          27 shown
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing), then for each delivery
 --          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user, and with
 --          'bury' the letter; the verbs are
 --          'delivered', 'skipped'
+--          'filtered', 'before_cutover', 'dry_run'  skipped as well, and counted by this name
+--                    beside; the payload of 'dry_run' is what would have been sent, to be shown
 --          'retry'   try it again after the wait
 --          'block'   the same, and its user's later deliveries wait for it
 --          'behind'  it waits for its user's earlier delivery
@@ -20,7 +23,8 @@
 --
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
-local SETTLED_MAX = 500
+local SETTLED_MAX, SHOWN_MAX = 500, 100
+local SKIPS = { filtered = true, before_cutover = true, dry_run = true }
 
 local now, token, number = clock(ARGV[1]), ARGV[2], ARGV[3]
 local log, due, late = KEYS[4], KEYS[5], KEYS[6]
@@ -107,11 +111,14 @@ local function record(partition, entry, verb, i)
     local letter = partition .. '-' .. entry
     if verb == 'bury' then
       bury(dead, letter, ARGV[i + 7], payload, now)
+    elseif verb == 'dry_run' then
+      redis.call('LPUSH', KEYS[27], payload)
+      redis.call('LTRIM', KEYS[27], 0, SHOWN_MAX - 1)
     elseif verb == 'park' then
       redis.call('HSET', KEYS[12], letter, payload)
       redis.call('ZADD', KEYS[13], now, letter)
     end
-    if replayed then count_replay(letter, verb) end
+    if replayed then count_replay(letter, SKIPS[verb] and 'skipped' or verb) end
     move_up(partition, entry, user)
   end
 end
@@ -119,13 +126,15 @@ end
 -- What a verb adds to the ledger of the day, and the two that are finished to the whole as well.
 local STANDS = { retry = 'retrying', block = 'retrying', behind = 'retrying', bury = 'dead', park = 'unmapped',
   delivered = 'delivered', skipped = 'skipped' }
-local tally = {}
+for verb in pairs(SKIPS) do STANDS[verb] = 'skipped' end
+local tally, skips = {}, {}
 local function count(entry, place, verb)
   local day = day_of(entry)
   local counts = tally[day] or { retrying = 0, dead = 0, unmapped = 0, delivered = 0, skipped = 0 }
   if place == 'late' then counts.retrying = counts.retrying - 1 end
   counts[STANDS[verb]] = counts[STANDS[verb]] + 1
   tally[day] = counts
+  if SKIPS[verb] then skips[verb] = (skips[verb] or 0) + 1 end
 end
 
 local acted, touched = 0, {}
@@ -149,6 +158,7 @@ for day, counts in pairs(tally) do
   end
   if counts.delivered > 0 then count_taken(KEYS[26], now, counts.delivered) end
 end
+for verb, by in pairs(skips) do redis.call('HINCRBY', KEYS[3], verb, by) end
 for partition in pairs(touched) do refresh(KEYS[2], log, due, partition, now, false) end
 if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])

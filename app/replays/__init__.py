@@ -1,6 +1,6 @@
 """Replays: dead letters sent through transform again, at a pace, by an operator's decision."""
 
-from app.replays.kept import BadRate, ReplayRunning, Replays
+from app.replays.kept import BadRate, NothingIsSent, ReplayRunning, Replays
 from app.replays.replay import RATE_MAX, Replay, State, default_rate
 from app.replays.step import News
 from app.replays.survey import IDS_MAX, Chosen, Survey, TooManyIds
@@ -11,6 +11,7 @@ __all__ = [
     "BadRate",
     "Chosen",
     "News",
+    "NothingIsSent",
     "Replay",
     "ReplayRunning",
     "Replays",

@@ -31,6 +31,16 @@ class BadRate(ValueError):
         super().__init__(f"expected a rate of 1 to {RATE_MAX:g} letters a second, found {rate:g}")
 
 
+class NothingIsSent(Exception):
+    """A destination in a dry run skips what it gets, letters too."""
+
+    def __init__(self, destination: str) -> None:
+        super().__init__(
+            f"{destination} makes a dry run, which would skip the letters for good; expected "
+            f"destinations.{destination}.dry_run = false"
+        )
+
+
 class Replays:
     """A replay moves dead letters back into their partitions, a step with each tick.
 
@@ -54,7 +64,12 @@ class Replays:
         return self._surveyor.survey(chosen, self._now())
 
     def begin(self, chosen: Chosen, rate: float | None, who: str) -> Replay:
-        """Begin; the tick does the rest. Raises ReplayRunning, TooManyIds and BadRate."""
+        """Begin; the tick does the rest.
+
+        Raises ReplayRunning, TooManyIds, BadRate and NothingIsSent.
+        """
+        if self._account.dry_run:
+            raise NothingIsSent(self._account.id)
         now, pace = self._now(), rate or default_rate(self._account)
         if not 1 <= pace <= RATE_MAX:
             raise BadRate(pace)

@@ -15,8 +15,8 @@ from app.dead_letters import DeadLetters, Filter
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.segment import Event
+from app.selection import billed_at
 from app.settings import DestinationSettings
-from app.timestamps import moment
 
 UNCONFIRMED = "unconfirmed"
 IDS_MAX = 10_000
@@ -96,12 +96,10 @@ class Surveyor:
 
     def _happened(self, buried: Delivery) -> datetime | None:
         try:
-            fields = Event.decode(buried.event).fields
+            event = Event.decode(buried.event)
         except msgspec.DecodeError:
             return None
-        original = self._account.timestamp == "original"
-        told = moment(fields.get("originalTimestamp")) if original else None
-        return told or moment(fields.get("timestamp"))
+        return billed_at(event, self._account)
 
     def _read(self, name: str, keys: Sequence[str]) -> list[bytes]:
         found = self._store.hmget(self._key(name), list(keys)) if keys else []

@@ -20,10 +20,14 @@ from pydantic import (
 )
 
 from app.settings.durations import Duration, SomeDuration, spelled
+from app.settings.filters import FilterSettings, reachable
+from app.settings.moments import Moment
 from app.settings.networks import Network
 from app.settings.sections import Check, Section
 from app.settings.wording import did_you_mean, shown
 from app.settings.written import files_of, read
+
+FILTERS_MAX = 200
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
@@ -134,6 +138,11 @@ class DestinationSettings(Section):
     backlog_mark: int = Field(default=1_000_000, ge=1)
     backlog_age_mark: SomeDuration = timedelta(hours=1)
     billing_day: int = Field(default=1, ge=1, le=28)
+    filters: Annotated[tuple[FilterSettings, ...], AfterValidator(reachable)] = Field(
+        default_factory=tuple, max_length=FILTERS_MAX
+    )
+    deliver_from: Moment | None = None
+    dry_run: bool = False
 
 
 class _AnyKind(DestinationSettings, extra="ignore"):

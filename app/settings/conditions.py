@@ -1,5 +1,6 @@
 """Conditions on events as people write them: a path in dot notation, and the value there."""
 
+import json
 import math
 from typing import Annotated, Any
 
@@ -14,10 +15,12 @@ def _text(written: object) -> object:
     return written
 
 
-def _path(path: str) -> str:
-    if not all(path.split(".")):
-        raise ValueError("expected a path in dot notation, such as object.name")
-    return path
+def _paths(properties: dict[str, Scalar]) -> dict[str, Scalar]:
+    for path in properties:
+        if not all(path.split(".")):
+            expected = "expected paths in dot notation, such as object.name"
+            raise ValueError(f"{expected}; found {json.dumps(path, ensure_ascii=False)}")
+    return properties
 
 
 def _scalar(value: object) -> object:
@@ -28,5 +31,4 @@ def _scalar(value: object) -> object:
 
 
 Words = Annotated[str, BeforeValidator(_text)]
-Path = Annotated[str, AfterValidator(_path)]
-Properties = dict[Path, Annotated[Any, AfterValidator(_scalar)]]
+Properties = Annotated[dict[str, Annotated[Any, AfterValidator(_scalar)]], AfterValidator(_paths)]

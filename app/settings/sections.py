@@ -176,6 +176,8 @@ def _owner(cls: type[BaseModel], loc: Where) -> tuple[type[BaseModel], bool]:
 
 
 def _missing(at: Where, *, secret: bool) -> str:
+    if any(isinstance(part, int) for part in at):
+        return f"expected a value; found none (set {at[-1]}; no default)"
     name, file = at[-1], f", {at[-1]}_file" if secret else ""
     return f"expected a value; found none (set {name}{file} or {variable_name(at)}; no default)"
 

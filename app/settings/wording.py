@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 from pydantic import SecretStr
@@ -46,6 +46,7 @@ _EXPECTED = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
 }
 
 
@@ -75,6 +76,8 @@ def shown(value: object, *, secret: bool = False) -> str:
         return "an empty list"
     if isinstance(value, timedelta):
         return spelled(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, str | int | float) and not secret:
         text = _CREDENTIALS.sub("//***@", json.dumps(value, ensure_ascii=False))
         return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."

@@ -49,7 +49,7 @@ class Written:
         for path, variable in self.variables.items():
             if path[: len(where)] == where and not isinstance(_at(self.in_file, where), dict):
                 return variable
-        if self.file is not None and isinstance(_at(self.in_file, where[:-1]), dict):
+        if self.file is not None and isinstance(_at(self.in_file, where[:-1]), dict | list):
             return f"{self.file}: {_dotted(where)}"
         return variable_name(where)
 
@@ -199,9 +199,12 @@ def _toml(file: Path, faults: list[str]) -> Values | None:
 
 def _at(values: object, where: Where) -> object:
     for part in where:
-        if not isinstance(values, dict) or part not in values:
+        if isinstance(values, dict):
+            values = values.get(part)
+        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+            values = values[part]
+        else:
             return None
-        values = values[part]
     return values
 
 

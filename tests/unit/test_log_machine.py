@@ -31,7 +31,7 @@ from app.verdict import buried_unsent
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=2, pumps=2)
 TOKENS = ("pump-1", "pump-2", "pump-3")
 VERBS = st.sampled_from(
-    ["delivered", "skipped", "retry", "block", "bury", "park", "unmark", "hold"]
+    ["delivered", "skipped", "filtered", "retry", "block", "bury", "park", "unmark", "hold"]
 )
 BEGINNING = 1_700_000_000_000
 LEDGER = (
@@ -359,7 +359,7 @@ class LogMachine(RuleBasedStateMachine):
                 return buried_unsent(head, "rejected", "why", self.now)
             case "behind" | "park":
                 return Settlement(head, verb, payload=delivery.encode(head.delivery))
-            case "delivered" | "skipped" | "unmark":
+            case "delivered" | "skipped" | "filtered" | "unmark":
                 return Settlement(head, verb)
         raise AssertionError(verb)
 

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from app.destinations import ACCOUNTS
 from app.settings import DestinationSettings, Settings, SettingsError, load
+from app.settings.filters import FilterSettings
 
 ROOT = Path(__file__).parents[2]
 SECRET = "sk_live.never-shown"
@@ -209,6 +210,48 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         ("api_key_fil = 7", "api_key_fil: unknown setting; did you mean api_key_file?"),
         ("retry.age = 7", "retry.age: unknown setting; did you mean age_max?"),
         ("id = 7", "id: unknown setting"),
+        ("filters = 7", "filters: expected a list; found 7"),
+        (
+            'filters = [{events = ["Test *"]}]',
+            "filters[0].send: expected a value; found none (set send; no default)",
+        ),
+        (
+            'filters = [{send = false, event = ["a"]}]',
+            "filters[0].event: unknown setting; did you mean events?",
+        ),
+        (
+            'filters = [{send = false, events = "a"}]',
+            'filters[0].events: expected a list; found "a"',
+        ),
+        (
+            "filters = [{send = false, types = []}]",
+            "filters[0].types: expected something; leave it out where all will do; "
+            "found an empty list",
+        ),
+        (
+            "filters = [{send = false, properties = {a = [1]}}]",
+            "filters[0].properties.a: expected a text, a number, true or false; found a list",
+        ),
+        (
+            'filters = [{send = false, properties = {"a..b" = 1}}]',
+            "filters[0].properties: expected paths in dot notation, such as object.name; "
+            'found "a..b"',
+        ),
+        (
+            'filters = [{send = false}, {send = true, events = ["a"]}]',
+            "filters: expected a filter without conditions to be the last, for none behind it is "
+            "reached; found it as number 1 of 2",
+        ),
+        (
+            "deliver_from = 2026-06-01T00:00:00",
+            "deliver_from: expected a moment with its zone, such as 2026-06-01T00:00:00Z; "
+            "found 2026-06-01T00:00:00",
+        ),
+        (
+            'deliver_from = "soon"',
+            "deliver_from: expected a moment with its zone, such as 2026-06-01T00:00:00Z; "
+            'found "soon"',
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_in_plain_words(line: str, fault: str, tmp_path: Path) -> None:
@@ -270,6 +313,18 @@ def test_an_unknown_variable_is_a_fault_unless_kubernetes_sets_it(tmp_path: Path
         "RELAY_PORTS: unknown setting",
         "RELAY_STORE_URI: unknown setting; did you mean store_url?",
     ]
+
+
+def test_filters_and_the_cut_over_may_stand_in_the_environment(tmp_path: Path) -> None:
+    made = settings(
+        GOOD,
+        tmp_path,
+        DESTINATIONS__parrot__FILTERS='[{"send": false, "properties": {"a.b": true}}]',
+        DESTINATIONS__parrot__DELIVER_FROM="2026-06-01T02:00:00+02:00",
+    )
+    parrot = made.destinations["parrot"]
+    assert parrot.filters == (FilterSettings(send=False, properties={"a.b": True}),)
+    assert parrot.deliver_from == datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def test_a_table_in_the_environment_is_a_json_object(tmp_path: Path) -> None:
@@ -337,6 +392,7 @@ def test_what_the_example_comments_out_is_valid_and_for_the_most_part_the_defaul
     plain = load(ACCOUNTS, path=_example(tmp_path, commented_out=True), environ={})
     whole = load(ACCOUNTS, path=_example(tmp_path, commented_out=False), environ={})
     differing = {"rate", "burst", "base_url", "properties_mappings", "reconcile_dimension"}
+    differing |= {"filters", "deliver_from"}
     assert whole.destinations["kable"].model_dump(exclude=differing) == plain.destinations[
         "kable"
     ].model_dump(exclude=differing)

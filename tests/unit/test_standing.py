@@ -17,14 +17,14 @@ NOW = 1_700_000_000_000
 MOMENT = "2023-11-14T22:13:20.000Z"
 
 CENSUS = Census(
-    accepted=10,
+    accepted=16,
     waiting=3,
     retrying=1,
     dead=1,
     unconfirmed=1,
     unmapped=0,
     delivered=4,
-    skipped=0,
+    skipped=6,
     discarded=0,
     oldest_ms=NOW - 2_500,
     pumps=0,
@@ -32,6 +32,9 @@ CENSUS = Census(
     failures=0,
     why="",
     unapplied=2,
+    filtered=3,
+    before_cutover=2,
+    dry_run=1,
 )
 FREE = State(
     limited_rate=None,
@@ -134,10 +137,13 @@ def test_a_destination_is_listed_as_the_api_lists_it() -> None:
         "dead": 1,
         "unconfirmed": 1,
         "unmapped": 0,
-        "accepted": 10,
+        "accepted": 16,
         "delivered": 4,
         "unapplied": 2,
-        "skipped": 0,
+        "skipped": 6,
+        "filtered": 3,
+        "before_cutover": 2,
+        "dry_run": 1,
         "discarded": 0,
         "unaccounted": 1,
         "backlog": "",
@@ -169,3 +175,11 @@ def test_the_latency_is_that_of_what_was_delivered() -> None:
     skipped = Settled(Finished("m", "skipped", 0, 0), 99_999)
     assert latency([skipped, *delivered]) == Latency(50, 95)
     assert latency([skipped]) == Latency(None, None)
+
+
+def test_a_dry_run_is_the_reason_why_nothing_arrives() -> None:
+    rehearsing = replace(STANDING, account=ACCOUNT.model_copy(update={"dry_run": True}))
+    assert state(rehearsing) == (
+        "delivering",
+        "dry run: what comes is shown and skipped, nothing is sent",
+    )

@@ -23,7 +23,7 @@ from tests.chaos.shown import PARTNERS
 from tests.chaos.watch import Watch, watching
 from tests.chaos.weather import KINDS, weather
 
-DRAIN_WITHIN_S = 60.0
+DRAIN_WITHIN_S = 180.0
 QUIET_WITHIN_S = 5.0
 
 

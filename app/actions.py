@@ -17,7 +17,8 @@ KEPT = 1_000
 class Action:
     """Who did what, to how many, when (ms since the epoch); `about` says to which or why.
 
-    `what` is a participle: paused, resumed, discarded, edited, replay began, replay cancelled.
+    `what` is a participle: paused, resumed, discarded, edited, resolved, replay began or
+    cancelled.
     """
 
     at: int

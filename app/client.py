@@ -19,13 +19,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from app.destination import Answer, Destination, Lost, NotSent, Reply, Request
+from app.destination import Answer, Destination, Endpoint, Lost, NotSent, Reply, Request
 from app.settings import DestinationSettings
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BODY_BYTES_MAX = 1024 * 1024  # Kana's probe lists all features of an account
+HEADERS = {"User-Agent": "usage-relay", "Accept-Encoding": "identity"}
 RETRY_AFTER_MAX = timedelta(hours=1)
 ERROR_LENGTH_MAX = 300
 
@@ -51,16 +52,12 @@ class Client:
         account: DestinationSettings,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self._base_url = destination.base_url(account)
-        self._headers = {
-            "User-Agent": "usage-relay",
-            "Accept-Encoding": "identity",
-            **destination.headers(account),
-        }
+        own = Endpoint(destination.base_url(account), destination.headers(account))
+        self._endpoints = {"": own, **destination.endpoints(account)}
         self._secrets = _secrets(account)
         self._account = account
         self._clock = clock
-        self._adapter = _adapter(account)
+        self._adapter = _adapter(account, hosts=len(self._endpoints))
 
     def send(self, request: Request, since: float | None = None) -> Reply:
         """What came of the call. What the network or the destination does raises nothing.
@@ -74,7 +71,7 @@ class Client:
             return self._answer(request)
         except (OSError, HTTPError, HTTPException) as error:
             why = self._masked(_cause(error))[:ERROR_LENGTH_MAX]
-            host = urlsplit(self._base_url).netloc
+            host = urlsplit(self._endpoints[request.endpoint].base_url).netloc
             if call.sent:
                 return Lost(f"{host} gave no complete answer: {why}")
             return NotSent(f"{host} was not reached: {why}")
@@ -86,10 +83,11 @@ class Client:
         self._adapter.close()
 
     def _answer(self, request: Request) -> Answer:
+        endpoint = self._endpoints[request.endpoint]
         prepared = requests.Request(
             request.method,
-            self._base_url.rstrip("/") + request.path,
-            headers={**request.headers, **self._headers},
+            endpoint.base_url.rstrip("/") + request.path,
+            headers={**request.headers, **HEADERS, **endpoint.headers},
             data=request.body,
         ).prepare()
         connect = min(self._account.connect_timeout, self._account.deadline)
@@ -207,9 +205,9 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _adapter(account: DestinationSettings) -> HTTPAdapter:
+def _adapter(account: DestinationSettings, *, hosts: int) -> HTTPAdapter:
     """Requests without its Session: that adds redirects, cookies, proxies and netrc."""
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=account.concurrency, max_retries=0)
+    adapter = HTTPAdapter(pool_connections=hosts, pool_maxsize=account.concurrency, max_retries=0)
     adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return adapter
 

@@ -55,7 +55,8 @@ Transformed = Item | Skip | Reject | Unmapped
 class Request:
     """A request without credentials; `path` is relative to the account's base URL.
 
-    `step` is not sent: it tells `read` what was asked.
+    `step` is not sent: it tells `read` what was asked. `endpoint` names one of the destination's
+    `endpoints`, where it goes instead with the credentials of that.
     """
 
     path: str
@@ -63,6 +64,15 @@ class Request:
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
     step: object = None
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an API lives, and the credentials that go there; they are in none of its prints."""
+
+    base_url: str
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +178,22 @@ class CountsByDay(Generic[AccountT]):
 class CountsByFeature(Generic[AccountT]):
     """How to ask a destination that can say what one user used of one feature.
 
-    ask   (user, feature, account) -> the request
+    ask   (user, feature, account) -> the request, or why the account's settings do not allow it
     told  (reply) -> the count by the destination's own periods
     used  (event, account) -> the usage that the event stands for, if it stands for any; pure
     """
 
-    ask: Callable[[str, str, AccountT], Request]
+    ask: Callable[[str, str, AccountT], Request | CountFailed]
     told: Callable[[Reply], Counted | CountFailed]
     used: Callable[[Event, AccountT], Usage | None]
+
+
+def _no_endpoints(_account: DestinationSettings) -> Mapping[str, Endpoint]:
+    return {}
+
+
+def _no_probes(_account: DestinationSettings) -> Sequence[Request]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +213,8 @@ class Destination(Generic[AccountT]):
     headers    (account) -> the credentials, added to every request
     probe      (account) -> a harmless request that shows whether it answers and the credentials
                are good; `read` says Delivered then
+    endpoints  (account) -> its further APIs, by the name under which a request asks for one
+    probes     (account) -> harmless requests like `probe` to these; only `relay check` sends them
     ordered    whether a user's later events wait for an earlier one that is tried again
     repeatable whether all its items are; else its account has `accept_everysec`, for a store that
                forgets the mark of a call lets it go out once more
@@ -212,6 +232,8 @@ class Destination(Generic[AccountT]):
     base_url: Callable[[AccountT], str]
     headers: Callable[[AccountT], Mapping[str, str]]
     probe: Callable[[AccountT], Request]
+    endpoints: Callable[[AccountT], Mapping[str, Endpoint]] = _no_endpoints
+    probes: Callable[[AccountT], Sequence[Request]] = _no_probes
     batch: Batch = Batch()
     ordered: bool = False
     repeatable: bool = True

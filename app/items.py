@@ -9,6 +9,7 @@ from msgspec import Raw
 from app.counters import Tally
 from app.dead_letters import Group, Letter, Opened
 from app.delivery import Attempt
+from app.flags import Flagged
 from app.ledger import Day
 from app.replays import Replay, Survey
 from app.retries import Retry
@@ -37,7 +38,7 @@ def destination(standing: Standing, now: int) -> Item:
         "unmapped": census.unmapped,
         "accepted": census.accepted,
         "delivered": census.delivered,
-        "unapplied": census.unapplied,
+        "flags": census.flags,
         "skipped": census.skipped,
         "filtered": census.filtered,
         "before_cutover": census.before_cutover,
@@ -143,6 +144,22 @@ def group(destination: str, one: Group) -> Item:
         "first_at": instant(one.first_at),
         "last_at": instant(one.last_at),
         "sample": one.sample,
+    }
+
+
+def flag(destination: str, one: Flagged) -> Item:
+    """What somebody has to do by hand; `accepted_at` is the event's that asked for it last."""
+    return {
+        "id": one.id,
+        "destination": destination,
+        "user": one.user,
+        "about": one.about,
+        "wanted": one.wanted,
+        "found": one.found,
+        "why": one.why,
+        "advice": one.advice,
+        "message_id": one.message_id,
+        "accepted_at": instant(one.accepted_at),
     }
 
 

@@ -40,6 +40,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "dead:latest": "sorted set: group -> when its newest letter was buried; while it has letters",
     "dead:group:": "sorted set: dead letter of a group -> when; until an operator decides",
     "dead:reasons": "hash: reason -> number of dead letters; while there are any",
+    "flags": "hash: flag -> what somebody has to do by hand; until resolved or lifted",
     "replaying": "hash: dead letter under way again -> its replay; at most 500",
     "replays": "sorted set: replay -> when it began; the newest 100",
     "replay:": "hash: a replay, its filter and what it came to; with `replays`",

@@ -18,6 +18,7 @@ class Census:
     """The whole ledger, read in one step.
 
     `dead` includes the `unconfirmed`, `skipped` the `filtered`, `before_cutover` and `dry_run`.
+    `flags` counts what somebody has to do at the destination by hand.
     """
 
     accepted: int
@@ -34,7 +35,7 @@ class Census:
     held_until: int | None
     failures: int
     why: str
-    unapplied: int = 0
+    flags: int = 0
     filtered: int = 0
     before_cutover: int = 0
     dry_run: int = 0
@@ -70,7 +71,7 @@ class Day:
 
 def census(answer: Sequence[bytes]) -> Census:
     """The census that census.lua answers."""
-    waiting, retrying, dead, unmapped, unconfirmed, *rest = answer
+    waiting, retrying, dead, unmapped, unconfirmed, flags, *rest = answer
     pumps, held, failures, why, oldest, *words = rest
     pairs = zip(words[::2], words[1::2], strict=True)
     counts = {name.decode(): int(count) for name, count in pairs}
@@ -89,7 +90,7 @@ def census(answer: Sequence[bytes]) -> Census:
         held_until=int(held) or None,
         failures=int(failures),
         why=why.decode() if int(held) or int(failures) else "",
-        unapplied=counts.get("unapplied", 0),
+        flags=int(flags),
         filtered=counts.get("filtered", 0),
         before_cutover=counts.get("before_cutover", 0),
         dry_run=counts.get("dry_run", 0),

@@ -120,8 +120,8 @@ class Settlement:
 
     `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
     user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped.
-    `bury` keeps the payload with its `letter`, `dry_run`
-    shows it. `unmark` leaves it where it is, for nothing was
+    `delivered` carries what it says of its user's flags, `bury` keeps the payload with its
+    `letter`, `dry_run` shows it. `unmark` leaves it where it is, for nothing was
     sent. `why` is for the log of the process.
     """
 
@@ -275,10 +275,6 @@ class Log:
     def sweep(self) -> int:
         """Make partitions ready that nobody would wake; how many there were (0 is right)."""
         return cast("int", self._scripts.run("sweep", self.layout.total))
-
-    def count(self, name: str, by: int) -> None:
-        """Count something that stands outside the ledger; a crash may count it twice."""
-        self._store.hincrby(destination_key(self._account.id, "counts"), name, by)
 
     def census(self) -> Census:
         """Where the deliveries are, in one step."""

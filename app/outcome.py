@@ -11,10 +11,30 @@ Cause = Literal["down", "throttled", "credentials", "refusals"]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """The destination has it, save for the fields `unapplied`, which its API cannot change."""
+class Flag:
+    """What somebody has to do at the destination by hand, for its API cannot.
 
-    unapplied: tuple[str, ...] = ()
+    There is one per user and `about`. `wanted` is the value that was asked for and `found` the one
+    that the destination has. What the destination shows its operators by itself is `shown_there`.
+    """
+
+    about: str
+    why: str
+    advice: str
+    wanted: str | None = None
+    found: str | None = None
+    shown_there: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The destination has it, save for what the `flags` say.
+
+    `lifted` names what is as it was wanted now, so that no older flag of the user is needed.
+    """
+
+    flags: tuple[Flag, ...] = ()
+    lifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +46,21 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Retryable:
-    """It failed, and the same request may succeed later; `after` is the destination's own wish."""
+    """It failed, and the same request may succeed later; `after` is the destination's own wish.
+
+    `undone` tells that nothing was recorded, so that even what must not be repeated goes again.
+    """
 
     why: str
     after: timedelta | None = None
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing was recorded, for something lacked that is there now: it goes again at once."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +90,7 @@ class Unconfirmed:
     why: str
 
 
-Outcome = Delivered | Skipped | Retryable | Unavailable | Rejected | Unconfirmed
+Outcome = Delivered | Skipped | Retryable | Again | Unavailable | Rejected | Unconfirmed
 
 
 def reason(outcome: object) -> str:
@@ -143,13 +174,19 @@ def decide(
             return Bury("rejected", why)
         case Unconfirmed(why):
             return Bury("unconfirmed", why)
+        case Again(why):
+            return _in_time(now, why, attempt, first_at, policy)
         case Retryable(why, after):
             due = now + _ms(_wait(after, attempt, policy, random))
-            if attempt >= policy.attempts_max or due - first_at > _ms(policy.age_max):
-                return Bury("exhausted", why)
-            return RetryAt(due)
+            return _in_time(due, why, attempt, first_at, policy)
         case _ as never:
             assert_never(never)
+
+
+def _in_time(due: int, why: str, attempt: int, first_at: int, policy: RetryPolicy) -> Verdict:
+    if attempt >= policy.attempts_max or due - first_at > _ms(policy.age_max):
+        return Bury("exhausted", why)
+    return RetryAt(due)
 
 
 def _wait(after: timedelta | None, attempt: int, policy: RetryPolicy, random: Random) -> timedelta:

@@ -276,8 +276,6 @@ class Pump:
         self._hand.finish(sent)
         if isinstance(outcome, Delivered):
             self._put_back()
-            if outcome.unapplied:
-                self._tell_unapplied(sent, outcome.unapplied)
         blocked = [one.head for one in settled if one.verb == "block"]
         behind = [one.head for head in blocked for one in self._hand.withdraw(head)]
         return settled + [put_behind(head) for head in behind]
@@ -286,17 +284,6 @@ class Pump:
         """Something was delivered: what the destination failed on goes first again."""
         while self._aside:
             self._hand.put_back(self._aside.pop())
-
-    def _tell_unapplied(self, sent: Sequence[Prepared], fields: Sequence[str]) -> None:
-        """Name what somebody has to change at the destination by hand."""
-        self._log.count("unapplied", len(sent))
-        for one in sent:
-            logger.warning(
-                "delivery.unapplied",
-                destination=self._account.id,
-                message_id=one.head.delivery.id,
-                fields=list(fields),
-            )
 
     def _settle(self, settled: Sequence[Settlement]) -> None:
         if not settled:

@@ -17,14 +17,18 @@ _text = msgspec.json.Decoder(str)
 
 @dataclass(frozen=True)
 class Event:
-    """An accepted event. `fields` are its members, each value as the very bytes that came in."""
+    """An accepted event. `fields` are its members, each value as the very bytes that came in.
+
+    `raw` is the whole of it, as it was accepted.
+    """
 
     fields: Fields
+    raw: bytes = b""
 
     @classmethod
     def decode(cls, event: bytes) -> "Event":
         """The event whose JSON this is. Raises msgspec.DecodeError when it is no JSON object."""
-        return cls(_fields.decode(event))
+        return cls(_fields.decode(event), event)
 
     @cached_property
     def type(self) -> str:

@@ -7,7 +7,7 @@ from typing import assert_never
 
 import msgspec
 
-from app import dead_letters, delivery
+from app import dead_letters, delivery, flags
 from app.delivery import Attempt, Delivery
 from app.destination import Answer, Lost, Reply, Request
 from app.hand import Prepared
@@ -65,7 +65,8 @@ def settlements(
         )
         match verdict:
             case Done(result):
-                settled.append(Settlement(head, result))
+                flagged = flags.packed(head.delivery, outcome)
+                settled.append(Settlement(head, result, payload=flagged))
             case RetryAt(due):
                 tried = _tried(head.delivery, _attempt(exchange, outcome))
                 verb: Verb = "block" if ordered else "retry"
@@ -87,7 +88,7 @@ def settlements(
 def _never_repeated(outcome: Outcome, reply: Reply) -> Outcome:
     """The outcome of a call that must not go out twice, whatever its destination made of it."""
     lost = isinstance(outcome, Unavailable) and isinstance(reply, Lost)
-    if lost or isinstance(outcome, Retryable):
+    if lost or (isinstance(outcome, Retryable) and not outcome.undone):
         return Unconfirmed(reason(outcome))
     return outcome
 

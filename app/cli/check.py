@@ -72,7 +72,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
             yield Finding("store", "failed", away.why, START)
     yield _broker(settings, store_answers=away is None)
     for account in settings.destinations.values():
-        yield _credentials(account)
+        yield from _credentials(account)
 
 
 def _store_findings(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
@@ -143,13 +143,13 @@ def _broker(settings: Settings, *, store_answers: bool) -> Finding:
     return Finding("broker", "ok", f"{where} answers")
 
 
-def _credentials(account: DestinationSettings) -> Finding:
+def _credentials(account: DestinationSettings) -> Iterator[Finding]:
     kind = KINDS[account.kind]
     client = Client(kind, account)
     try:
-        probe = kind.probe(account)
-        reply = client.send(probe)
-        return credentials(account.id, reply, kind.read(reply, probe))
+        for probe in (kind.probe(account), *kind.probes(account)):
+            reply = client.send(probe)
+            yield credentials(account.id, reply, kind.read(reply, probe), probe.endpoint)
     finally:
         client.close()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
 from app.append import MEMORY_MARK
@@ -153,11 +154,18 @@ def rehearsals(accounts: Iterable[DestinationSettings]) -> Iterator[Finding]:
             yield Finding(f"destination {account.id}", "warning", found, advice)
 
 
-def credentials(destination: str, reply: Reply, outcome: Outcome | Next) -> Finding:
-    """What came of a destination's probe, and whom to suspect when it is no success."""
-    part = f"destination {destination}"
+def credentials(
+    destination: str, reply: Reply, outcome: Outcome | Next, endpoint: str = ""
+) -> Finding:
+    """What came of a destination's probe, and whom to suspect when it is no success.
+
+    A refusal that was expected shows less: that the credentials are not what is refused.
+    """
+    part = f"destination {destination}" + (f" ({endpoint})" if endpoint else "")
     if isinstance(outcome, Delivered | Skipped):
-        return Finding(part, "ok", "answers, and takes the credentials")
+        refused = isinstance(reply, Answer) and reply.status >= HTTPStatus.BAD_REQUEST
+        found = "does not refuse" if refused else "takes"
+        return Finding(part, "ok", f"answers, and {found} the credentials")
     found = "answers with more questions" if isinstance(outcome, Next) else outcome.why
     match reply:
         case Answer(status=401 | 403):

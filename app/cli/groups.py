@@ -1,4 +1,4 @@
-"""`relay destinations`, `retries` and `replays`: what operators do beside looking at the whole."""
+"""`relay destinations`, `retries`, `replays`, `flags`: what operators do beside looking."""
 
 from typing import Annotated
 
@@ -25,10 +25,19 @@ replays = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+flags = typer.Typer(
+    name="flags",
+    help="List what has to be done at a destination by hand, and say that it was.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DestinationId = Annotated[str, typer.Argument(metavar="ID", help="The destination.")]
 ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="An id that `list` shows.")]
+OneOf = Annotated[str | None, typer.Option(metavar="ID", help="Default: the only one.")]
+Limit = Annotated[int, typer.Option(min=1, max=500)]
+Cursor = Annotated[str | None, typer.Option(help="Go on where a page ended: its next_cursor.")]
 
 
 @destinations.command("list")
@@ -95,13 +104,9 @@ def list_shown(
 @retries.command("list")
 def list_retries(
     *,
-    destination: Annotated[
-        str | None, typer.Option(metavar="ID", help="Default: the only one.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Go on where a page ended: its next_cursor.")
-    ] = None,
+    destination: OneOf = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,3 +161,41 @@ def cancel_replay(
     from app.cli.replays import cancel
 
     raise typer.Exit(cancel(settings(config), replay, who, as_json=as_json))
+
+
+@flags.command("list")
+def list_flags(
+    *,
+    destination: OneOf = None,
+    user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a destination's API cannot do and somebody does there by hand, the newest first.
+
+    Example: relay flags list --destination kana --user customer-1
+    """
+    from app.cli.flags import list_page
+
+    done = list_page(settings(config), destination, user, cursor, limit, as_json=as_json)
+    raise typer.Exit(done)
+
+
+@flags.command()
+def resolve(
+    flags: Annotated[list[str], typer.Argument(metavar="FLAG...", help="Their ids.")],
+    *,
+    destination: OneOf = None,
+    who: Who = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody has done what flags ask for; a later event may raise them again.
+
+    Example: relay flags resolve 5f1c0d7a9be24c66 --destination kana
+    """
+    from app.cli.flags import resolve as run
+
+    raise typer.Exit(run(settings(config), destination, flags, who, as_json=as_json))

@@ -28,7 +28,7 @@ ROWS = (
     "reason",
     "accepted",
     "delivered",
-    "unapplied",
+    "flags",
     "skipped",
     "filtered",
     "before_cutover",

@@ -2,9 +2,9 @@
 -- Counts where the deliveries of a destination are, in one step.
 --
 -- KEYS     1 counts  2 pumps  3 throttle  4 dead  5 log:  6 late:  7 behind:  8 unmapped
---          9 dead:reasons
+--          9 dead:reasons  10 flags
 -- ARGV     1 now  2 partitions
--- Returns  {waiting, retrying, dead, unmapped, unconfirmed, pumps, held until, failures in a row, why,
+-- Returns  {waiting, retrying, dead, unmapped, unconfirmed, flags, pumps, held until, failures in a row, why,
 --          ms of the oldest in the log or 0, then name and number of each count}
 local now, waiting, retrying, oldest = clock(ARGV[1]), 0, 0, math.huge
 for partition = 0, tonumber(ARGV[2]) - 1 do
@@ -15,7 +15,7 @@ for partition = 0, tonumber(ARGV[2]) - 1 do
 end
 local answer = {
   waiting, retrying, redis.call('HLEN', KEYS[4]), redis.call('HLEN', KEYS[8]),
-  tonumber(redis.call('HGET', KEYS[9], 'unconfirmed') or 0),
+  tonumber(redis.call('HGET', KEYS[9], 'unconfirmed') or 0), redis.call('HLEN', KEYS[10]),
   pumping(KEYS[2], now),
   held_until(KEYS[3], now), redis.call('HGET', KEYS[3], 'failures') or 0,
   held_why(KEYS[3]), oldest < math.huge and oldest or 0,

@@ -5,12 +5,13 @@
 --          10 order:  11 behind:  12 unmapped  13 unmapped:at  14 dead  15 dead:deliveries
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
---          27 shown
+--          27 shown  28 flags
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing), then for each delivery
 --          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user, and with
 --          'bury' the letter; the verbs are
---          'delivered', 'skipped'
+--          'delivered'  the payload is empty, or what it says of its user's flags
+--          'skipped'
 --          'filtered', 'before_cutover', 'dry_run'  skipped as well, and counted by this name
 --                    beside; the payload of 'dry_run' is what would have been sent, to be shown
 --          'retry'   try it again after the wait
@@ -99,6 +100,25 @@ local function count_replay(letter, verb)
   end
 end
 
+-- What a delivered one says of its user's flags: {when it was accepted, {{flag, word, JSON}, ...}}.
+-- 'raise' is always kept, 'note' while there is room, 'lift' ends one. What is newer stands.
+local FLAGS_MAX = 10000
+local function flag(said)
+  local accepted_at, marks = said[1], said[2]
+  for _, mark in ipairs(marks) do
+    local id, word, text = mark[1], mark[2], mark[3]
+    local kept = redis.call('HGET', KEYS[28], id)
+    local newer = kept and cjson.decode(kept).accepted_at > accepted_at
+    if word == 'lift' then
+      if kept and not newer then redis.call('HDEL', KEYS[28], id) end
+    elseif word == 'raise' then
+      if not newer then redis.call('HSET', KEYS[28], id, text) end
+    elseif not kept and redis.call('HLEN', KEYS[28]) < FLAGS_MAX then
+      redis.call('HSET', KEYS[28], id, text)
+    end
+  end
+end
+
 local function record(partition, entry, verb, i)
   local wait, payload, user = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   if verb == 'behind' then
@@ -117,6 +137,8 @@ local function record(partition, entry, verb, i)
     elseif verb == 'park' then
       redis.call('HSET', KEYS[12], letter, payload)
       redis.call('ZADD', KEYS[13], now, letter)
+    elseif verb == 'delivered' and payload ~= '' then
+      flag(cmsgpack.unpack(payload))
     end
     if replayed then count_replay(letter, SKIPS[verb] and 'skipped' or verb) end
     move_up(partition, entry, user)

@@ -116,7 +116,8 @@ class Check:
             case "missing" if at in self.unreadable:
                 pass
             case "missing":
-                self.refuse(at, _missing(at, secret=secret))
+                why = str(error.get("ctx", {}).get("why", ""))
+                self.refuse(at, _missing(at, why, secret=secret))
             case "extra_forbidden":
                 self.refuse(at, f"unknown setting{did_you_mean(str(loc[-1]), names(owner))}")
             case _ if not loc or not (message := refusal(error)).startswith("expected"):
@@ -175,11 +176,12 @@ def _owner(cls: type[BaseModel], loc: Where) -> tuple[type[BaseModel], bool]:
     return cls, secret
 
 
-def _missing(at: Where, *, secret: bool) -> str:
+def _missing(at: Where, why: str, *, secret: bool) -> str:
     if any(isinstance(part, int) for part in at):
-        return f"expected a value; found none (set {at[-1]}; no default)"
+        return f"expected a value; found none (set {at[-1]}; {why or 'no default'})"
     name, file = at[-1], f", {at[-1]}_file" if secret else ""
-    return f"expected a value; found none (set {name}{file} or {variable_name(at)}; no default)"
+    ways = f"set {name}{file} or {variable_name(at)}"
+    return f"expected a value; found none ({ways}; {why or 'no default'})"
 
 
 def _mentions(annotation: object, *types: type) -> bool:

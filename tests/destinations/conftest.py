@@ -18,7 +18,8 @@ class Subject:
     sample: Sample
 
 
-@pytest.fixture(scope="session", params=sorted(KINDS))
+@pytest.fixture(scope="session", params=sorted(SAMPLES))
 def subject(request: pytest.FixtureRequest) -> Subject:
-    kind, sample = KINDS[request.param], SAMPLES[request.param]
+    sample = SAMPLES[request.param]
+    kind = KINDS[str(sample.settings["kind"])]
     return Subject(kind, account_of(kind.account, sample), sample)

@@ -1,4 +1,7 @@
-"""One account and one event of each kind of destination, for the suite that all of them pass."""
+"""An account and an event of each kind of destination, for the suite that all of them pass.
+
+A kind with several modes has a sample of each.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +50,21 @@ SAMPLES = {
         )
         % ID.encode(),
         delivered=frozenset(),
+    ),
+    "kana in mode segment": Sample(
+        settings={
+            "id": "kana",
+            "kind": "kana",
+            "mode": "segment",
+            "segment_key": "prv_test_11111111111111111111sEcReT",
+        },
+        event=(
+            b'{"type":"track","event":"Call","userId":"u1","messageId":"%s",'
+            b'"timestamp": "2022-01-09T09:32:01.000Z" ,'
+            b'"properties":{"featureId":"calls","delta":-1234567890,"price":1.10}}'
+        )
+        % ID.encode(),
+        delivered=frozenset(range(200, 300)),
     ),
 }
 

@@ -13,6 +13,7 @@ from app import destinations
 from app.destination import Answer, Item, Next
 from app.destinations.kable import KABLE, KableAccount
 from app.destinations.kana import KANA, KanaAccount
+from app.destinations.kana.users import ADVICE
 from app.segment import Event
 from app.settings import DestinationSettings
 from tests.destinations import samples, test_conformance
@@ -40,9 +41,8 @@ def test_kables_sample_leaves_byte_for_byte_as_its_page_shows() -> None:
 
 
 def test_kanas_samples_leave_byte_for_byte_as_its_page_shows() -> None:
-    written = tomllib.loads(blocks("kana.md", "toml")[0])["destinations"]["kana"]
-    account = KanaAccount.model_validate({"id": "kana", **written})
-    identify, find, create, track, record = blocks("kana.md", "json")
+    account = kana_of(blocks("kana.md", "toml")[0])
+    identify, find, find_import, create, track, record, _ = blocks("kana.md", "json")
     for event, sent in ((identify, find), (track, record)):
         item = KANA.transform(Event.decode(event.encode()), account)
         assert isinstance(item, Item)
@@ -52,11 +52,33 @@ def test_kanas_samples_leave_byte_for_byte_as_its_page_shows() -> None:
         assert page_text("kana.md").count(where) == 2
     asked = KANA.transform(Event.decode(identify.encode()), account)
     assert isinstance(asked, Item)
-    following = KANA.read(
-        Answer(200, body=b'{"data":{"user":null}}'), KANA.compose([asked], account)
-    )
-    assert isinstance(following, Next)
-    assert following.request.body.decode() == create.rstrip("\n")
+    request = KANA.compose([asked], account)
+    for sent in (find_import, create):
+        following = KANA.read(Answer(200, body=b'{"data":{"user":null}}'), request)
+        assert isinstance(following, Next)
+        request = following.request
+        assert request.body.decode() == sent.rstrip("\n")
+
+
+def test_kanas_sample_of_its_other_mode_leaves_as_it_is() -> None:
+    account = kana_of(blocks("kana.md", "toml")[1])
+    event = blocks("kana.md", "json")[-1]
+    item = KANA.transform(Event.decode(event.encode()), account)
+    assert isinstance(item, Item)
+    request = KANA.compose([item], account)
+    assert request.body.decode() == event
+    where = f"{request.method} {KANA.base_url(account)}{request.path}`"
+    assert where in page_text("kana.md")
+
+
+def kana_of(written: str) -> KanaAccount:
+    settings = tomllib.loads(written)["destinations"]["kana"]
+    return KanaAccount.model_validate({"id": "kana", **settings})
+
+
+def test_kanas_page_names_every_matter_that_is_flagged() -> None:
+    table = page_text("kana.md").partition("\n### Flags\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(ADVICE)
 
 
 @pytest.mark.parametrize("kind", sorted(destinations.KINDS))

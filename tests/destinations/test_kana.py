@@ -19,6 +19,7 @@ from app.destination import (
     Period,
     Reject,
     Reply,
+    Request,
     Skip,
     Transformed,
     Unmapped,
@@ -26,25 +27,45 @@ from app.destination import (
 )
 from app.destinations.kana import KANA, KanaAccount
 from app.destinations.kana.calls import (
+    HEADERS,
+    Adopt,
     Create,
     Find,
+    FindImport,
     Identity,
     Probe,
     Record,
+    Sharers,
     Step,
     Update,
     body,
     request,
 )
-from app.outcome import Cause, Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
+from app.destinations.kana.forwarding import Forward
+from app.destinations.kana.users import ADVICE
+from app.outcome import (
+    Again,
+    Cause,
+    Delivered,
+    Flag,
+    Outcome,
+    Rejected,
+    Retryable,
+    Skipped,
+    Unavailable,
+    Unconfirmed,
+)
 from app.segment import Event
 
 ANN = Identity("u1", "Ann", "ann@example.com", "cus_1")
+ID_ALONE = Identity("u1")
+AS_SAID = Delivered((), ("email", "billingId", "no_billing_id"))
 USAGE = Record("u1", "calls", 1)
 AFTER = timedelta(seconds=7)
+SEGMENT = {"mode": "segment", "segment_key": "prv_test_2"}
 LACKING = "Kana answered 200 with neither its data nor an error"
 NO_JSON = "Kana answered 200 with what is no JSON"
-STEPS = (Probe(), Find(ANN), Create(ANN), Update(ANN))
+STEPS = (Probe(), Find(ANN), FindImport(ANN), Create(ANN), Update(ANN), Adopt(ANN, "a"))
 
 
 def account(**settings: object) -> KanaAccount:
@@ -209,6 +230,12 @@ def test_the_probe_lists_features() -> None:
     ("settings", "fault"),
     [
         ({"api_key": "prv test"}, "expected visible ASCII characters"),
+        ({"api_key": None}, 'mode = "admin" needs it'),
+        ({"mode": "segment"}, 'mode = "segment" needs it'),
+        ({"unapplied": "segment"}, 'unapplied = "segment" needs it'),
+        ({**SEGMENT, "unapplied": "segment"}, 'expected it with mode = "admin" only'),
+        ({**SEGMENT, "create_users": True}, 'expected it with mode = "admin" only'),
+        ({**SEGMENT, "billing_id_alias": True}, 'expected it with mode = "admin" only'),
         ({"deadline": "9s"}, "a pump's lease of 10s must outlast a call that is not repeated"),
         ({"kind": "kable"}, "Input should be 'kana'"),
     ],
@@ -332,27 +359,154 @@ KNOWN = {"id": "u1", "name": "Ann", "email": "ann@example.com", "billingId": "cu
 
 def test_a_user_that_is_not_there_is_created_with_what_is_known() -> None:
     missing = error("User not found", "BAD_USER_INPUT")
-    assert read(Find(ANN), missing) == Next(request(Create(ANN)))
-    assert read(Find(ANN), data(user=None)) == Next(request(Create(ANN)))
+    for reply in (missing, data(user=None)):
+        assert read(Find(ANN), reply) == Next(request(FindImport(ANN)))
+        assert read(FindImport(ANN), reply) == Next(request(Create(ANN)))
+        assert read(Find(ID_ALONE), reply) == Next(request(Create(ID_ALONE)))
+    assert sent(FindImport(ANN)) == {"id": "ann@example.com"}
     assert sent(Create(ANN)) == {"input": KNOWN}
-    assert read(Create(ANN), data(createUser=KNOWN)) == Delivered()
+    assert read(Create(ANN), data(createUser=KNOWN)) == AS_SAID
+
+
+IMPORT = {"id": "ann@example.com", "email": "ann@example.com", "billingId": "cus_1"}
+
+
+def test_an_import_that_is_alone_with_its_email_becomes_the_user() -> None:
+    assert read(FindImport(ANN), data(user=IMPORT)) == Next(request(Sharers(ANN)))
+    adopt = Adopt(ANN, "ann@example.com")
+    assert read(Sharers(ANN), data(users=[IMPORT, {"id": "u2"}])) == Next(request(adopt))
+    assert sent(adopt) == {"id": "ann@example.com", "input": {"id": "u1", "name": "Ann"}}
+    assert read(adopt, data(updateUser=KNOWN)) == AS_SAID
+
+
+@pytest.mark.parametrize(
+    "change", [{"billingId": None}, {"billingId": "cus_2"}, {"id": "x@example.com"}]
+)
+def test_another_user_of_the_email_stays_who_it_is(change: dict[str, object]) -> None:
+    created = Next(request(Create(ANN, shared=True)))
+    assert read(FindImport(ANN), data(user={**IMPORT, **change})) == created
+    assert read(Sharers(ANN), data(users=[{**IMPORT, **change}])) == created
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        data(users=[IMPORT, {**IMPORT, "id": "u2"}]),
+        data(users=[]),
+        Answer(200, body=b'{"data":{"users":[' + b"{" * 100),
+        error("Too many", "BAD_USER_INPUT"),
+    ],
+)
+def test_an_import_that_may_not_be_alone_stays_and_the_email_is_flagged(reply: Reply) -> None:
+    assert read(Sharers(ANN), reply) == Next(request(Create(ANN, shared=True)))
+    shared = Flag(
+        "shared_email",
+        "Other users have the email ann@example.com too.",
+        ADVICE["shared_email"],
+        shown_there=True,
+    )
+    expected = Delivered((shared,), AS_SAID.lifted)
+    assert read(Create(ANN, shared=True), data(createUser=KNOWN)) == expected
+
+
+def test_an_import_that_cannot_be_renamed_stays() -> None:
+    adopt = Adopt(ANN, "ann@example.com")
+    for refused in (error("Taken", "BAD_USER_INPUT"), error("User not found")):
+        assert read(adopt, refused) == Next(request(Create(ANN, shared=True)))
 
 
 def test_a_user_that_is_as_said_needs_nothing_more() -> None:
-    assert read(Find(ANN), data(user=KNOWN)) == Delivered()
-    assert read(Find(Identity("u1")), data(user=KNOWN)) == Delivered()
+    assert read(Find(ANN), data(user=KNOWN)) == AS_SAID
+    assert read(Find(ID_ALONE), data(user=KNOWN)) == Delivered((), ("no_billing_id",))
 
 
 def test_a_name_that_differs_is_changed_and_the_id_kept() -> None:
     assert read(Find(ANN), data(user={**KNOWN, "name": "An"})) == Next(request(Update(ANN)))
     assert sent(Update(ANN)) == {"id": "u1", "input": {"id": "u1", "name": "Ann"}}
-    assert read(Update(ANN), data(updateUser=KNOWN)) == Delivered()
+    assert read(Update(ANN), data(updateUser=KNOWN)) == AS_SAID
 
 
 @pytest.mark.parametrize("step", [Find(ANN), Update(ANN)])
-def test_what_the_api_cannot_change_is_named(step: Find | Update) -> None:
+def test_what_the_api_cannot_change_is_flagged(step: Find | Update) -> None:
     user = {**KNOWN, "email": "old@example.com", "billingId": None}
-    assert read(step, data(**{step.operation: user})) == Delivered(("email", "billingId"))
+    why = "Kana's Admin API has no call that changes a user's "
+    assert read(step, data(**{step.operation: user})) == Delivered(
+        (
+            Flag("email", f"{why}email.", ADVICE["email"], ANN.email, "old@example.com"),
+            Flag("billingId", f"{why}billingId.", ADVICE["billingId"], "cus_1"),
+        )
+    )
+
+
+def test_a_user_without_a_billing_id_is_flagged_as_kana_shows_it() -> None:
+    why = "The user has no billingId, so Kana cannot bill it."
+    flag = Flag("no_billing_id", why, ADVICE["no_billing_id"], shown_there=True)
+    assert read(Create(ID_ALONE), data(createUser={"id": "u1"})) == Delivered((flag,))
+
+
+def test_what_the_api_cannot_change_goes_to_segments_endpoint_where_that_is_set() -> None:
+    settings = {"unapplied": "segment", "segment_key": "prv_test_2"}
+    traits = b'{"name":"A","email":"ann@example.com"}'
+    written = b'{ "type": "identify","userId":"u1","traits":%s}' % traits
+    item = KANA.transform(Event.decode(written), account(**settings))
+    assert isinstance(item, Item)
+    step = Forward(repeatable=True)
+    forwarded = Next(Request("/segment/events", written, "POST", HEADERS, step, "segment"))
+    asked = KANA.compose([item], account(**settings))
+    assert KANA.read(data(user=None), asked) == forwarded
+    assert KANA.read(data(user={"id": "u1", "email": "old@example.com"}), asked) == forwarded
+    user = {"id": "u1", "name": "A", "email": "ann@example.com", "billingId": "cus_1"}
+    assert KANA.read(data(user=user), asked) == Delivered((), ("email", "no_billing_id"))
+
+
+def test_an_alias_of_the_billing_id_is_read_where_that_is_set() -> None:
+    def billing_id(traits: str, **settings: object) -> str | None:
+        event = f'{{"type":"identify","userId":"u1","traits":{traits}}}'.encode()
+        item = KANA.transform(Event.decode(event), account(**settings))
+        assert isinstance(item, Item)
+        assert isinstance(item.step, Find)
+        return item.step.identity.billing_id
+
+    assert billing_id('{"billingId":"cus_2"}') is None
+    assert billing_id('{"billingId":"cus_2"}', billing_id_alias=True) == "cus_2"
+    both = '{"billingId":"cus_2","billingUserId":"cus_1"}'
+    assert billing_id(both, billing_id_alias=True) == "cus_1"
+
+
+ENSURED = Record("u1", "calls", 1, create_user=True)
+FOR_USAGE = Create(Identity("u1"), for_usage=True)
+
+
+def test_usage_of_a_user_whom_kana_does_not_know_creates_it_where_that_is_set() -> None:
+    item = tracked('{"featureId":"calls"}')
+    assert isinstance(item, Item)
+    assert KANA.compose([item], account(create_users=True)).step == ENSURED
+    unknown = error("User not found", "BAD_USER_INPUT", "UserNotFoundError")
+    assert read(ENSURED, unknown) == Next(request(FOR_USAGE))
+    assert read(USAGE, unknown) == Rejected("Kana answered 200, User not found")
+    again = Again("Kana did not know the user, who was created")
+    assert read(FOR_USAGE, data(createUser={"id": "u1"})) == again
+    assert read(Find(Identity("u1"), "Taken", for_usage=True), data(user={"id": "u1"})) == again
+
+
+def test_usage_that_waits_for_its_user_was_not_recorded() -> None:
+    for step in (FOR_USAGE, Find(Identity("u1"), "Taken", for_usage=True)):
+        assert read(step, Lost("reset")) == Retryable("reset", undone=True)
+    taken = error("Taken", "BAD_USER_INPUT")
+    asked = Find(Identity("u1"), "Kana answered 200, Taken", for_usage=True)
+    assert read(FOR_USAGE, taken) == Next(request(asked))
+    assert read(asked, data(user=None)) == Rejected("Kana answered 200, Taken")
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [("Feature not found", ""), ("Not found", "FeatureNotFoundError"), ("Not found", "")],
+)
+def test_usage_of_a_feature_that_kana_does_not_know_creates_nobody(
+    message: str, name: str
+) -> None:
+    unknown = error(message, "BAD_USER_INPUT", name)
+    assert read(ENSURED, unknown) == Rejected(f"Kana answered 200, {message}")
 
 
 def test_a_user_that_cannot_be_created_may_have_been_created_by_another() -> None:
@@ -375,7 +529,9 @@ def shown(start: str, end: str, used: object) -> dict[str, object]:
 
 def test_a_count_is_asked_for_one_user_and_feature() -> None:
     assert isinstance(KANA.counts, CountsByFeature)
-    asked = json.loads(KANA.counts.ask("u1", "calls", account()).body)
+    question = KANA.counts.ask("u1", "calls", account())
+    assert isinstance(question, Request)
+    asked = json.loads(question.body)
     assert asked["variables"] == {"userId": "u1", "featureId": "calls"}
     assert asked["query"].startswith("query showUsage($userId: String!, $featureId: String!)")
 
@@ -426,3 +582,106 @@ def test_an_answer_that_is_no_count_says_why(body: object, why: str) -> None:
 def test_a_track_event_stands_for_the_usage_that_it_adds(event: str, usage: Usage | None) -> None:
     assert isinstance(KANA.counts, CountsByFeature)
     assert KANA.counts.used(Event.decode(event.encode()), account()) == usage
+
+
+def forwarded(event: str) -> Request:
+    """The request that an event becomes where Kana reads it."""
+    kana = KanaAccount.model_validate({"id": "kana", **SEGMENT})
+    item = KANA.transform(Event.decode(event.encode()), kana)
+    assert isinstance(item, Item)
+    assert item.repeatable == getattr(item.step, "repeatable", None)
+    return KANA.compose([item], kana)
+
+
+TRACK = '{"type":"track", "userId":"u1" ,"event":"Call","properties":{"delta":1.50}}'
+IDENTIFY = '{"type":"identify","userId":"u1","traits":{"plan":"x"}}'
+ANONYMOUS = '{"type":"track","anonymousId":"a1","event":"Call"}'
+
+
+@pytest.mark.parametrize(
+    ("event", "step"),
+    [
+        (TRACK, Forward(repeatable=False)),
+        (IDENTIFY, Forward(repeatable=True)),
+        (ANONYMOUS, Forward(repeatable=True, anonymous=True)),
+    ],
+)
+def test_where_kana_reads_the_events_they_leave_byte_for_byte(event: str, step: Forward) -> None:
+    assert forwarded(event) == Request("/segment/events", event.encode(), "POST", HEADERS, step)
+
+
+def test_where_kana_reads_the_events_they_go_to_its_endpoint_with_its_own_key() -> None:
+    kana = KanaAccount.model_validate({"id": "kana", **SEGMENT})
+    assert KANA.base_url(kana) == "https://bletchley.onrender.com"
+    assert KANA.headers(kana) == {"Authorization": "prv_test_2"}
+    assert KANA.transform(Event.decode(b'{"type":"page"}'), kana) == Skip(
+        "Kana takes track and identify"
+    )
+
+
+SAID = "Kana's endpoint for Segment answered "
+
+
+@pytest.mark.parametrize(
+    ("event", "reply", "outcome"),
+    [
+        (TRACK, Answer(200), Delivered()),
+        (TRACK, Answer(202, body=b"queued"), Delivered()),
+        (ANONYMOUS, Answer(400, body=b'{"message":"no user"}'), Skipped(f"{SAID}400, no user")),
+        (TRACK, Answer(400), Rejected(f"{SAID}400")),
+        (ANONYMOUS, Answer(422), Rejected(f"{SAID}422")),
+        (TRACK, Answer(413, body=b'{"message":7}'), Rejected(f"{SAID}413")),
+        (
+            IDENTIFY,
+            Answer(401),
+            Unavailable(f"{SAID}401: look at segment_key", cause="credentials"),
+        ),
+        (TRACK, Answer(403), Unavailable(f"{SAID}403: look at segment_key", cause="credentials")),
+        (TRACK, Answer(429, retry_after=AFTER), Unavailable(f"{SAID}429", AFTER, "throttled")),
+        (TRACK, Answer(404), Unavailable(f"{SAID}404, so it is not there: look at base_url")),
+        (TRACK, NotSent("refused"), Unavailable("refused")),
+        (TRACK, Lost("reset"), Unconfirmed("reset")),
+        (TRACK, Answer(500), Unconfirmed(f"{SAID}500")),
+        (TRACK, Answer(503, retry_after=AFTER), Unconfirmed(f"{SAID}503")),
+        (TRACK, Answer(408), Unconfirmed(f"{SAID}408")),
+        (IDENTIFY, Lost("reset"), Retryable("reset")),
+        (IDENTIFY, Answer(500, retry_after=AFTER), Retryable(f"{SAID}500", AFTER)),
+        (IDENTIFY, Answer(503, retry_after=AFTER), Unavailable(f"{SAID}503", AFTER)),
+        (ANONYMOUS, Lost("reset"), Retryable("reset")),
+    ],
+)
+def test_an_answer_of_its_endpoint_is_read_by_its_status(
+    event: str, reply: Reply, outcome: Outcome
+) -> None:
+    assert KANA.read(reply, forwarded(event)) == outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "good"), [(200, True), (400, True), (401, False), (500, False)]
+)
+def test_its_probe_is_an_event_that_kana_drops(status: int, good: bool) -> None:
+    probe = KANA.probe(KanaAccount.model_validate({"id": "kana", **SEGMENT}))
+    assert json.loads(probe.body).keys() == {"type", "anonymousId", "traits"}
+    assert isinstance(KANA.read(Answer(status), probe), Delivered) is good
+
+
+def test_both_apis_are_probed_where_both_are_used() -> None:
+    both = account(unapplied="segment", segment_key="prv_test_2")
+    assert [(one.path, one.endpoint) for one in (KANA.probe(both), *KANA.probes(both))] == [
+        ("/graphql", ""),
+        ("/segment/events", "segment"),
+    ]
+    assert list(KANA.probes(account())) == []
+    assert {name: dict(one.headers) for name, one in KANA.endpoints(both).items()} == {
+        "admin": {"Authorization": "prv_test_1"},
+        "segment": {"Authorization": "prv_test_2"},
+    }
+
+
+def test_where_kana_reads_the_events_its_count_needs_the_admin_apis_key() -> None:
+    assert isinstance(KANA.counts, CountsByFeature)
+    kana = KanaAccount.model_validate({"id": "kana", **SEGMENT})
+    failed = KANA.counts.ask("u1", "calls", kana)
+    assert failed == CountFailed("only the Admin API tells it: set destinations.kana.api_key")
+    with_key = KanaAccount.model_validate({"id": "kana", **SEGMENT, "api_key": "prv_test_1"})
+    assert isinstance(KANA.counts.ask("u1", "calls", with_key), Request)

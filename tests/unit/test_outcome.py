@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.backoff import jittered
+from app.delivery import Delivery
+from app.destination import Item, Lost, Request
+from app.hand import Prepared
+from app.log import Head
 from app.outcome import (
+    Again,
     Bury,
     Delivered,
     Done,
@@ -23,6 +28,7 @@ from app.outcome import (
     decide,
 )
 from app.settings import RetrySettings
+from app.verdict import Exchange, settlements
 
 SECOND = timedelta(seconds=1)
 NOW = 1_700_000_000_000
@@ -140,3 +146,28 @@ def test_jitter_is_full() -> None:
     ]
     assert min(waits) < 0.1 * SECOND
     assert max(waits) > 7.9 * SECOND
+
+
+def test_what_lacked_something_goes_again_at_once_until_its_attempts_are_used_up() -> None:
+    assert verdict(Again("no user")) == RetryAt(NOW)
+    assert verdict(Again("no user"), attempt=5) == Bury("exhausted", "no user")
+    assert verdict(Again("no user"), age=timedelta(minutes=11)) == Bury("exhausted", "no user")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verb"),
+    [
+        (Again("no user"), "block"),
+        (Retryable("lost", undone=True), "block"),
+        (Retryable("lost"), "bury"),
+    ],
+)
+def test_what_must_not_be_repeated_goes_again_only_where_nothing_was_recorded(
+    outcome: Outcome, verb: str
+) -> None:
+    head = Head(0, "log", "1-0", Delivery("m1", "web", "u1", b"{}", NOW))
+    sent = [Prepared(head, Item(b"", repeatable=False))]
+    exchange = Exchange(Request("/"), Lost("lost"), NOW, NOW)
+    settled = settlements(sent, outcome, exchange, POLICY, Random(0), ordered=True)
+    assert not isinstance(settled, Hold)
+    assert [one.verb for one in settled] == [verb]

@@ -1,61 +1,69 @@
 """Kana (usekana.com): counts what users use of features, and knows users by their identify.
 
-Calls are those of Kana's Admin API, traits and properties those that its documentation names for
-Segment. docs/destinations/kana.md names what is unconfirmed.
+Calls are those of Kana's Admin API and of its endpoint for Segment, traits and properties those
+that its documentation names for Segment. docs/destinations/kana.md names what is unconfirmed.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Annotated, Literal
+from dataclasses import replace
 
-from pydantic import AfterValidator, Field
-
-from app.destination import CountsByFeature, Destination, Item, Request
+from app.destination import CountsByFeature, Destination, Endpoint, Item, Request, Transformed
+from app.destinations.kana import forwarding
+from app.destinations.kana.account import KanaAccount
 from app.destinations.kana.answers import read
-from app.destinations.kana.calls import HEADERS, PATH, Probe, request
+from app.destinations.kana.calls import ADMIN, HEADERS, PATH, SEGMENT, Probe, Record, request
 from app.destinations.kana.counts import ask, told, used
 from app.destinations.kana.events import item
-from app.settings import DestinationSettings
-from app.settings.durations import Duration, SomeDuration
-from app.settings.headers import HeaderSecret
+from app.segment import Event
+
+__all__ = ["KANA", "KanaAccount"]
 
 HOST = "https://api.usekana.com"
-DEADLINE_MAX = timedelta(seconds=8)
+SEGMENT_HOST = "https://bletchley.onrender.com"
 
 
-def _within_a_lease(deadline: timedelta) -> timedelta:
-    """A pump's lease has to end after its calls, or another pump finds one under way."""
-    if deadline > DEADLINE_MAX:
-        raise ValueError(
-            "expected at most 8s: a pump's lease of 10s must outlast a call that is not repeated"
-        )
-    return deadline
+def transform(event: Event, account: KanaAccount) -> Transformed:
+    return forwarding.item(event) if account.mode == "segment" else item(event, account)
 
 
-class KanaAccount(DestinationSettings):
-    """An account at Kana."""
-
-    kind: Literal["kana"] = "kana"
-    concurrency: int = Field(default=8, ge=1, le=64)
-    dedupe_window: Duration = Field(default=timedelta(days=7), ge=timedelta(hours=24))
-    connect_timeout: SomeDuration = timedelta(seconds=2)
-    read_timeout: SomeDuration = timedelta(seconds=6)
-    deadline: Annotated[SomeDuration, AfterValidator(_within_a_lease)] = DEADLINE_MAX
-    api_key: HeaderSecret
-    accept_everysec: bool = False
-
-
-def call(items: Sequence[Item], _account: KanaAccount) -> Request:
-    return Request(PATH, items[0].body, headers=HEADERS, step=items[0].step)
+def call(items: Sequence[Item], account: KanaAccount) -> Request:
+    match items[0].step:
+        case forwarding.Forward() as step:
+            return forwarding.request(items[0].body, step)
+        case Record() as step if account.create_users:
+            step = replace(step, create_user=True)
+        case step:
+            pass
+    return Request(PATH, items[0].body, headers=HEADERS, step=step)
 
 
 def base_url(account: KanaAccount) -> str:
-    return account.base_url or HOST
+    """Of the mode's own API; an override is that of both."""
+    return account.base_url or (SEGMENT_HOST if account.mode == "segment" else HOST)
 
 
 def credentials(account: KanaAccount) -> Mapping[str, str]:
     """The bare key, as in all of Kana's samples."""
-    return {"Authorization": account.api_key.get_secret_value()}
+    return endpoints(account)[account.mode].headers
+
+
+def endpoints(account: KanaAccount) -> Mapping[str, Endpoint]:
+    """Both APIs, as far as there are keys for them."""
+    keys = {ADMIN: (HOST, account.api_key), SEGMENT: (SEGMENT_HOST, account.segment_key)}
+    return {
+        name: Endpoint(account.base_url or host, {"Authorization": key.get_secret_value()})
+        for name, (host, key) in keys.items()
+        if key is not None
+    }
+
+
+def probe(account: KanaAccount) -> Request:
+    return forwarding.probe() if account.mode == "segment" else request(Probe())
+
+
+def probes(account: KanaAccount) -> Sequence[Request]:
+    """The API that the mode does not name, where it is used as well."""
+    return [forwarding.probe(SEGMENT)] if account.unapplied == "segment" else []
 
 
 COUNTS: CountsByFeature[KanaAccount] = CountsByFeature(ask, told, used)
@@ -65,12 +73,14 @@ KANA = Destination(
     name="Kana",
     account=KanaAccount,
     accepts=frozenset({"identify", "track"}),
-    transform=item,
+    transform=transform,
     compose=call,
     read=read,
     base_url=base_url,
     headers=credentials,
-    probe=lambda _account: request(Probe()),
+    probe=probe,
+    endpoints=endpoints,
+    probes=probes,
     belated="Kana counts usage when it arrives, so it bills them in the current period",
     ordered=True,
     repeatable=False,

@@ -9,19 +9,22 @@ from typing import assert_never
 import msgspec
 
 from app.destination import Answer, Lost, Next, NotSent, Reply, Request
+from app.destinations.kana import forwarding, users
 from app.destinations.kana.calls import (
+    MESSAGE_MAX,
+    Adopt,
     Create,
     Find,
+    FindImport,
     Identity,
     Probe,
     Record,
+    Sharers,
     Step,
     Update,
     request,
 )
-from app.outcome import Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
-
-MESSAGE_MAX = 300
+from app.outcome import Again, Delivered, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
 
 _CREDENTIAL_CODES = frozenset({"UNAUTHENTICATED", "FORBIDDEN"})
 _REFUSAL_CODES = frozenset({"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"})
@@ -52,17 +55,25 @@ class _Fault:
             or _NOT_FOUND.search(self.message) is not None
         )
 
+    @property
+    def is_of_a_user(self) -> bool:
+        named = self.exception or self.message
+        return "user" in named.lower() and "feature" not in named.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
     """Kana has no such user or feature."""
 
     why: str
+    user: bool = True
 
 
 def read(reply: Reply, asked: Request) -> Outcome | Next:
-    """What a reply means, and which call an identify needs next."""
+    """What a reply means, and which call comes next."""
     step = asked.step
+    if isinstance(step, forwarding.Forward):
+        return forwarding.read(reply, step)
     if not isinstance(step, Step):
         raise TypeError(f"expected a step of Kana; found {type(step).__name__}")
     match reply:
@@ -82,32 +93,49 @@ def _meaning(step: Step, answer: Answer) -> Outcome | Next:
     told = _object(content.get("data")).get(step.operation)
     if fault is None and told is not None:
         return _taken(step, told)
-    match step, _failure(step, answer, content, fault):
+    failure = _failure(step, answer, content, fault)
+    if isinstance(failure, _Missing | Rejected):
+        return _instead(step, failure)
+    return failure
+
+
+def _instead(step: Step, failure: _Missing | Rejected) -> Outcome | Next:
+    """What follows a refusal."""
+    match step, failure:
         case Find(identity, None), _Missing():
-            return Next(request(Create(identity)))
+            return users.of_nobody(identity)
         case Find(_, str(refused)), _Missing():
             return Rejected(refused)
-        case Create(identity), _Missing(why) | Rejected(why):
-            return Next(request(Find(identity, why)))
-        case _, _Missing(why):
-            return Rejected(why)
-        case _, failure:
-            return failure
+        case FindImport(identity), _:
+            return Next(request(Create(identity)))
+        case Sharers(identity) | Adopt(identity), _:
+            return Next(request(Create(identity, shared=True)))
+        case Create(identity, _, for_usage), _:
+            return Next(request(Find(identity, failure.why, for_usage)))
+        case Record(user_id=user_id, create_user=True), _Missing(user=True):
+            return Next(request(Create(Identity(user_id), for_usage=True)))
+        case _:
+            return Rejected(failure.why)
 
 
 def _taken(step: Step, told: object) -> Outcome | Next:
     match step:
-        case Probe() | Create():
+        case Probe():
             return Delivered()
         case Record():
             return _recorded(_object(told))
+        case Create(for_usage=True) | Find(for_usage=True):
+            return Again("Kana did not know the user, who was created")
         case Find(identity):
-            user = _object(told)
-            if identity.name is not None and identity.name != user.get("name"):
-                return Next(request(Update(identity)))
-            return Delivered(_unapplied(identity, user))
-        case Update(identity):
-            return Delivered(_unapplied(identity, _object(told)))
+            return users.found(identity, _object(told))
+        case FindImport(identity):
+            return users.with_email_as_id(identity, _object(told))
+        case Sharers(identity):
+            return users.with_same_email(identity, told if isinstance(told, list) else [])
+        case Create(identity, shared):
+            return users.kept(identity, _object(told), shared=shared)
+        case Update(identity) | Adopt(identity):
+            return users.kept(identity, _object(told))
         case _ as never:
             assert_never(never)
 
@@ -123,14 +151,6 @@ def _recorded(usage: Mapping[str, object]) -> Outcome:
             return Unconfirmed("Kana answered without saying whether it recorded the usage")
 
 
-def _unapplied(identity: Identity, user: Mapping[str, object]) -> tuple[str, ...]:
-    """The names of what was said and differs at Kana, whose API cannot change it."""
-    said = {"email": identity.email, "billingId": identity.billing_id}
-    return tuple(
-        name for name, value in said.items() if value is not None and value != user.get(name)
-    )
-
-
 def _failure(
     step: Step, answer: Answer, content: Mapping[str, object], fault: _Fault | None
 ) -> Outcome | _Missing:
@@ -143,7 +163,7 @@ def _failure(
     if fault is None:
         return _without_a_fault(step, answer, content, why)
     if fault.tells_that_it_is_missing:
-        return _Missing(why)
+        return _Missing(why, fault.is_of_a_user)
     unknown = fault.code == "INTERNAL_SERVER_ERROR" or answer.status not in (400, 422)
     if fault.code not in _REFUSAL_CODES and unknown:
         return _unknown(step, why, answer.status, answer.retry_after)
@@ -154,13 +174,15 @@ def _without_a_fault(
     step: Step, answer: Answer, content: Mapping[str, object], why: str
 ) -> Outcome | _Missing:
     """What an answer means that has neither the operation's data nor an error."""
-    if isinstance(step, Find) and "user" in _object(content.get("data")):
+    if isinstance(step, Find | FindImport) and "user" in _object(content.get("data")):
         return _Missing(f"{why} and no user")
     match answer.status // 100, answer.status:
         case (3, _) | (_, 404 | 405 | 410):
             return Unavailable(f"{why}, which is not GraphQL: look at base_url")
         case 4, status if status != 408:  # noqa: PLR2004 - the status says what it is
             return Rejected(why)
+        case 2, _ if isinstance(step, Sharers):
+            return Rejected(why)  # there may be more users than the client reads of an answer
         case 2, _:
             why += f" with {_lacking(answer.body)}"
             return _unknown(step, why, after=answer.retry_after)
@@ -187,7 +209,8 @@ def _unknown(
         return Unconfirmed(why)
     if status in (502, 503, 504):
         return Unavailable(why, after)
-    return Retryable(why, after)
+    for_usage = isinstance(step, Create | Find) and step.for_usage
+    return Retryable(why, after, undone=for_usage)
 
 
 def _fault(content: Mapping[str, object]) -> _Fault | None:

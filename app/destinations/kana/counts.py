@@ -17,13 +17,11 @@ from app.destination import (
     Request,
     Usage,
 )
-from app.destinations.kana.calls import HEADERS, PATH, Record
+from app.destinations.kana.account import KanaAccount
+from app.destinations.kana.calls import ADMIN, HEADERS, MESSAGE_MAX, PATH, Record
 from app.destinations.kana.events import item
 from app.segment import Event
-from app.settings import DestinationSettings
 from app.timestamps import moment
-
-MESSAGE_MAX = 300
 
 _PERIOD = "{ periodStart periodEnd consumption { used } }"
 _QUERY = (
@@ -64,11 +62,12 @@ class _Content(msgspec.Struct, frozen=True):
 _content = msgspec.json.Decoder(_Content)
 
 
-def ask(user: str, feature: str, _account: DestinationSettings) -> Request:
-    variables = {"userId": user, "featureId": feature}
-    return Request(
-        PATH, msgspec.json.encode({"query": _QUERY, "variables": variables}), headers=HEADERS
-    )
+def ask(user: str, feature: str, account: KanaAccount) -> Request | CountFailed:
+    """The question, for which there is only the Admin API, whatever the mode."""
+    if account.api_key is None:
+        return CountFailed(f"only the Admin API tells it: set destinations.{account.id}.api_key")
+    content = {"query": _QUERY, "variables": {"userId": user, "featureId": feature}}
+    return Request(PATH, msgspec.json.encode(content), headers=HEADERS, endpoint=ADMIN)
 
 
 def told(reply: Reply) -> Counted | CountFailed:
@@ -81,7 +80,7 @@ def told(reply: Reply) -> Counted | CountFailed:
             assert_never(never)
 
 
-def used(event: Event, account: DestinationSettings) -> Usage | None:
+def used(event: Event, account: KanaAccount) -> Usage | None:
     match item(event, account):
         case Item(step=Record(user_id, feature_id, delta)):
             return Usage(user_id, feature_id, delta)

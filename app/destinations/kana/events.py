@@ -5,11 +5,12 @@ import re
 from msgspec import Raw
 
 from app.destination import Item, Reject, Skip, Transformed, Unmapped
+from app.destinations.kana.account import KanaAccount
 from app.destinations.kana.calls import Find, Identity, Record, body
 from app.segment import Event, text
-from app.settings import DestinationSettings
 
 TRAITS = ("name", "email", "billingUserId")
+ALIAS = "billingId"
 DELTA_MIN, DELTA_MAX = -(2**31), 2**31 - 1
 
 _WHOLE_NUMBER = re.compile(r"(-?)0*([0-9]{1,10})(?:\.0+)?")
@@ -17,7 +18,7 @@ _NULL = b"null"
 _SORTS = {b"{": "an object", b"[": "an array", b"t": "true", b"f": "false"}
 
 
-def item(event: Event, _account: DestinationSettings) -> Transformed:
+def item(event: Event, account: KanaAccount) -> Transformed:
     """Usage from a track, a user from an identify."""
     user_id = event.user_id
     if not user_id:
@@ -26,7 +27,7 @@ def item(event: Event, _account: DestinationSettings) -> Transformed:
         case "track":
             return _usage(event, user_id)
         case "identify":
-            return _user(event, user_id)
+            return _user(event, user_id, account)
         case _:
             return Skip("Kana takes track and identify")
 
@@ -50,12 +51,16 @@ def _usage(event: Event, user_id: str) -> Transformed:
     return Item(body(usage), repeatable=False, step=usage)
 
 
-def _user(event: Event, user_id: str) -> Transformed:
-    said = {name: event.traits.get(name) for name in TRAITS}
+def _user(event: Event, user_id: str, account: KanaAccount) -> Transformed:
+    names = (*TRAITS, ALIAS) if account.billing_id_alias else TRAITS
+    said = {name: event.traits.get(name) for name in names}
     for name, value in said.items():
         if not _is_nothing(value) and text(value) is None:
             return Reject(f"traits.{name}: expected a text; found {_sort_of(value)}")
-    identity = Identity(user_id, *(text(value) or None for value in said.values()))
+    full_name, email, *billing_ids = (text(value) or None for value in said.values())
+    billing_id = next(filter(None, billing_ids), None)
+    for_kana = event.raw if account.unapplied == "segment" else None
+    identity = Identity(user_id, full_name, email, billing_id, for_kana)
     return Item(body(Find(identity)), step=Find(identity))
 
 

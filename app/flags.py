@@ -1,0 +1,125 @@
+"""Flags: what operators have to do at a destination by hand, one per user and matter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Self, cast
+
+import msgspec
+import redis
+
+from app.delivery import Delivery
+from app.keys import destination_key
+from app.outcome import Delivered, Flag, Outcome
+
+ID_BYTES = 8
+
+
+class Flagged(msgspec.Struct, frozen=True):
+    """A flag as the store keeps it; `accepted_at` (ms since the epoch) is its event's."""
+
+    user: str
+    about: str
+    wanted: str | None
+    found: str | None
+    why: str
+    advice: str
+    message_id: str
+    accepted_at: int
+
+    @property
+    def id(self) -> str:
+        return flag_id(self.user, self.about)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a flag stands in the list, whose newest come first."""
+
+    accepted_at: int
+    id: str
+
+    @classmethod
+    def parse(cls, cursor: str) -> Self:
+        """The place that a cursor names. Raises ValueError."""
+        at, dash, id_ = cursor.partition("-")
+        if not dash or not at.isdecimal():
+            raise ValueError(f"expected a cursor that a page gave; found {cursor}")
+        return cls(int(at), id_)
+
+    def __str__(self) -> str:
+        return f"{self.accepted_at}-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some flags; `cursor` is where the next page begins, None behind the last one."""
+
+    flags: tuple[Flagged, ...]
+    cursor: Place | None
+
+
+_json = msgspec.json.Decoder(Flagged)
+
+
+class Flags:
+    """The flags of one destination that nobody has resolved."""
+
+    def __init__(self, store: redis.Redis, destination: str) -> None:
+        self._store = store
+        self._key = destination_key(destination, "flags")
+
+    def page(self, after: Place | None, limit: int, user: str | None = None) -> Page:
+        """At most `limit` flags, the newest first; of this user, if one is named."""
+        places = {_place(one): one for one in self._all() if user in (None, one.user)}
+        rest = [place for place in places if after is None or place < after]
+        chosen = sorted(rest, reverse=True)[:limit]
+        cursor = chosen[-1] if len(rest) > limit else None
+        return Page(tuple(places[place] for place in chosen), cursor)
+
+    def resolve(self, flag: str) -> Flagged | None:
+        """Let go of a flag, for somebody has done what it says; None when there is none."""
+        kept = cast("bytes | None", self._store.hget(self._key, flag))
+        if kept is None or not self._store.hdel(self._key, flag):
+            return None
+        return _json.decode(kept)
+
+    def _all(self) -> Iterator[Flagged]:
+        for kept in cast("list[bytes]", self._store.hvals(self._key)):
+            yield _json.decode(kept)
+
+
+def flag_id(user: str, about: str) -> str:
+    """The id of a flag: the same for the same user and matter."""
+    named = f"{len(user)}:{user}{about}".encode()
+    return blake2b(named, digest_size=ID_BYTES).hexdigest()
+
+
+def packed(delivery: Delivery, outcome: Outcome) -> bytes:
+    """What a delivery says of its user's flags, as settle.lua takes it; empty for nothing."""
+    if not isinstance(outcome, Delivered) or not (outcome.flags or outcome.lifted):
+        return b""
+    marks = [
+        *((flag_id(delivery.user, about), "lift", "") for about in outcome.lifted),
+        *(_mark(delivery, flag) for flag in outcome.flags),
+    ]
+    return msgspec.msgpack.encode((delivery.accepted_at, marks))
+
+
+def _mark(delivery: Delivery, flag: Flag) -> tuple[str, str, str]:
+    kept = Flagged(
+        delivery.user,
+        flag.about,
+        flag.wanted,
+        flag.found,
+        flag.why,
+        flag.advice,
+        delivery.id,
+        delivery.accepted_at,
+    )
+    text = msgspec.json.encode(kept).decode()
+    return kept.id, "note" if flag.shown_there else "raise", text
+
+
+def _place(flagged: Flagged) -> Place:
+    return Place(flagged.accepted_at, flagged.id)

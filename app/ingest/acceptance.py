@@ -64,7 +64,7 @@ def accept_forwarded(
     excess = _too_many(items, arrival.limits, sent)
     if excess is not None:
         return [excess]
-    stamp = Stamp(arrival, mended, written(arrival.received_at), corrected_before=True)
+    stamp = Stamp(arrival, mended, written(arrival.received_at), forwarded=True)
     return [_item(bytes(item), stamp) for item in items]
 
 
@@ -76,7 +76,7 @@ def _item(sent: bytes, stamp: Stamp) -> Outcome:
         return refused(fault, sent)
     fields = _fields.decode(sent)
     type_ = text(fields.get("type"))
-    if type_ == DELETE and stamp.corrected_before:
+    if type_ == DELETE and stamp.forwarded:
         return Ignored()
     if type_ not in TYPES:
         return refused(Fault("bad_request", f"type: expected one of {_TYPES_SHOWN}"), sent)

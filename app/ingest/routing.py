@@ -12,6 +12,7 @@ from app.destination import Destination
 from app.segment import Fields
 from app.settings import Settings
 
+WEBHOOKS = "Webhooks"  # as Segment's catalog and Engage name what forwards to the relay
 TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
 
@@ -30,16 +31,27 @@ class Source:
     id: str
     routes: Mapping[str, tuple[Route, ...]]
 
-    def destinations(self, type_: str, switches: Fields) -> tuple[str, ...]:
+    @property
+    def _names(self) -> set[str]:
+        return {route.name for routes in self.routes.values() for route in routes}
+
+    def destinations(
+        self, type_: str, switches: Fields, *, forwarded: bool = False
+    ) -> tuple[str, ...]:
         """The destinations that take this type and are not switched off.
 
         A named key beats `All`; anything but `false` counts as true, an object of options too
-        (Segment: Filtering with the Integrations object).
+        (Segment: Filtering with the Integrations object). Segment itself has obeyed `All` where it
+        has `forwarded` the event, so that it counts only for one that names destinations of ours
+        and not the one that forwards.
         """
         routes = self.routes[type_]
         if not switches:
             return tuple(route.destination for route in routes)
-        otherwise = switches.get("All")
+        was_for_us = forwarded and (
+            _names(switches, WEBHOOKS) or not any(_names(switches, name) for name in self._names)
+        )
+        otherwise = None if was_for_us else switches.get("All")
         return tuple(
             route.destination for route in routes if _is_on(switches.get(route.name, otherwise))
         )
@@ -89,6 +101,10 @@ def _routes(
         )
         for type_ in TYPES
     }
+
+
+def _names(switches: Fields, name: str) -> bool:
+    return name in switches and _is_on(switches[name])
 
 
 def _is_on(switch: Raw | None) -> bool:

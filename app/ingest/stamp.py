@@ -97,7 +97,7 @@ def refused(fault: Fault, sent: bytes, events: int = 1) -> Refused:
 class Stamp(msgspec.Struct, frozen=True):
     """What the events of a request have in common, and what it makes of each.
 
-    `corrected_before` tells that Segment has stamped them: their times stand.
+    `forwarded` tells that Segment has stamped and routed them: their times stand.
     """
 
     arrival: Arrival
@@ -107,7 +107,7 @@ class Stamp(msgspec.Struct, frozen=True):
     context: Fields = NOTHING
     integrations: Fields = NOTHING
     shared_bytes: int = 0
-    corrected_before: bool = False
+    forwarded: bool = False
 
     def outcome(self, type_: str, fields: Fields, sent: bytes) -> Accepted | Refused:
         found = ids(type_, fields, mended=self.mended)
@@ -123,7 +123,7 @@ class Stamp(msgspec.Struct, frozen=True):
         return self._accepted(fields, named)
 
     def _accepted(self, fields: Fields, named: dict[str, str]) -> Accepted:
-        times = self._kept_times(fields) if self.corrected_before else self._times(fields)
+        times = self._kept_times(fields) if self.forwarded else self._times(fields)
         stored = {**fields, **named, **times}
         switches = _merged(self.integrations, fields.get("integrations"))
         if self.integrations:
@@ -138,7 +138,7 @@ class Stamp(msgspec.Struct, frozen=True):
             named["messageId"],
             named.get("userId") or named["anonymousId"],
             _encoder.encode(stored),
-            self.arrival.source.destinations(named["type"], switches),
+            self.arrival.source.destinations(named["type"], switches, forwarded=self.forwarded),
         )
 
     def _locate(self, stored: dict[str, object], own: Raw | None) -> None:

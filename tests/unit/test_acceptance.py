@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import Raw
 
-from app.ingest.acceptance import accept, accept_batch
+from app.ingest.acceptance import accept, accept_batch, accept_forwarded
 from app.ingest.body import MalformedError, decode
 from app.ingest.routing import TYPES, Route, Source
 from app.ingest.stamp import Accepted, Arrival, Limits, Outcome, Refused
@@ -202,6 +203,30 @@ def test_integrations_switch_destinations_off(
     integrations: object, destinations: tuple[str, ...]
 ) -> None:
     outcome = single(track(integrations=integrations))
+    assert isinstance(outcome, Accepted)
+    assert outcome.destinations == destinations
+
+
+@pytest.mark.parametrize(
+    ("integrations", "destinations"),
+    [
+        ({"All": False, "Webhooks": True}, ("usage", "limits")),
+        ({"All": False, "Webhooks": {"url": 1}, "Kable": True}, ("usage", "limits")),
+        ({"All": False, "Webhooks": True, "Kana": False}, ("usage",)),
+        ({"All": False, "Webhooks (Actions)": True}, ("usage", "limits")),
+        ({"All": False}, ("usage", "limits")),
+        ({"All": False, "Kable": True}, ("usage",)),
+        ({"All": False, "Webhooks": False, "Kana": True}, ("limits",)),
+        ({"All": True, "Kable": False}, ("limits",)),
+        ({"Kable": True}, ("usage", "limits")),
+        (None, ("usage", "limits")),
+    ],
+)
+def test_what_segment_forwards_was_meant_for_the_relay(
+    integrations: object, destinations: tuple[str, ...]
+) -> None:
+    sent = json.dumps(track(integrations=integrations)).encode()
+    [outcome] = accept_forwarded([Raw(sent)], sent, ARRIVAL, mended=False)
     assert isinstance(outcome, Accepted)
     assert outcome.destinations == destinations
 

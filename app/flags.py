@@ -13,6 +13,7 @@ from app.keys import destination_key
 from app.outcome import Delivered, Flag, Outcome
 
 ID_BYTES = 8
+READ_AT_ONCE = 1_000
 
 
 class Flagged(msgspec.Struct, frozen=True):
@@ -85,8 +86,8 @@ class Flags:
         return _json.decode(kept)
 
     def _all(self) -> Iterator[Flagged]:
-        for kept in cast("list[bytes]", self._store.hvals(self._key)):
-            yield _json.decode(kept)
+        for _, kept in self._store.hscan_iter(self._key, count=READ_AT_ONCE):
+            yield _json.decode(cast("bytes", kept))
 
 
 def flag_id(user: str, about: str) -> str:

@@ -58,7 +58,10 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing was recorded, for something lacked that is there now: it goes again at once."""
+    """Nothing was recorded, for something lacked that is there now: it goes again at once.
+
+    If that does not help it goes again as what is retryable does.
+    """
 
     why: str
 
@@ -175,7 +178,8 @@ def decide(
         case Unconfirmed(why):
             return Bury("unconfirmed", why)
         case Again(why):
-            return _in_time(now, why, attempt, first_at, policy)
+            wait = _wait(None, attempt, policy, random) if attempt > 1 else timedelta(0)
+            return _in_time(now + _ms(wait), why, attempt, first_at, policy)
         case Retryable(why, after):
             due = now + _ms(_wait(after, attempt, policy, random))
             return _in_time(due, why, attempt, first_at, policy)

@@ -148,8 +148,9 @@ def test_jitter_is_full() -> None:
     assert max(waits) > 7.9 * SECOND
 
 
-def test_what_lacked_something_goes_again_at_once_until_its_attempts_are_used_up() -> None:
+def test_what_lacked_something_goes_again_at_once_and_then_as_what_is_retryable() -> None:
     assert verdict(Again("no user")) == RetryAt(NOW)
+    assert verdict(Again("no user"), attempt=4) == verdict(Retryable("no user"), attempt=4)
     assert verdict(Again("no user"), attempt=5) == Bury("exhausted", "no user")
     assert verdict(Again("no user"), age=timedelta(minutes=11)) == Bury("exhausted", "no user")
 

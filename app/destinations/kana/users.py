@@ -39,7 +39,7 @@ ADVICE = {
 def found(identity: Identity, user: User) -> Delivered | Next:
     """The user is there: change what can be changed."""
     if identity.event is not None and _unapplied(identity, user):
-        return _forwarded(identity, identity.event)
+        return _forwarded(identity.event)
     if identity.name is not None and identity.name != user.get("name"):
         return Next(request(Update(identity)))
     return kept(identity, user)
@@ -50,7 +50,7 @@ def of_nobody(identity: Identity) -> Next:
     if identity.email is None:
         return Next(request(Create(identity)))
     if identity.event is not None:
-        return _forwarded(identity, identity.event)
+        return _forwarded(identity.event)
     return Next(request(FindImport(identity)))
 
 
@@ -104,9 +104,8 @@ def _said(identity: Identity) -> dict[str, str]:
     return {about: wanted for about, wanted in said.items() if wanted is not None}
 
 
-def _forwarded(identity: Identity, event: bytes) -> Next:
-    step = forwarding.Forward(repeatable=True, anonymous=not identity.id)
-    return Next(forwarding.request(event, step, SEGMENT))
+def _forwarded(identify: bytes) -> Next:
+    return Next(forwarding.request(identify, forwarding.Forward(repeatable=True), SEGMENT))
 
 
 def _is_import(identity: Identity, other: User) -> bool:

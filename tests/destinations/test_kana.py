@@ -482,7 +482,8 @@ def test_usage_of_a_user_whom_kana_does_not_know_creates_it_where_that_is_set() 
     assert isinstance(item, Item)
     assert KANA.compose([item], account(create_users=True)).step == ENSURED
     unknown = error("User not found", "BAD_USER_INPUT", "UserNotFoundError")
-    assert read(ENSURED, unknown) == Next(request(FOR_USAGE))
+    for missing in (unknown, error("User 'u1' not found", "BAD_USER_INPUT")):
+        assert read(ENSURED, missing) == Next(request(FOR_USAGE))
     assert read(USAGE, unknown) == Rejected("Kana answered 200, User not found")
     again = Again("Kana did not know the user, who was created")
     assert read(FOR_USAGE, data(createUser={"id": "u1"})) == again
@@ -500,9 +501,14 @@ def test_usage_that_waits_for_its_user_was_not_recorded() -> None:
 
 @pytest.mark.parametrize(
     ("message", "name"),
-    [("Feature not found", ""), ("Not found", "FeatureNotFoundError"), ("Not found", "")],
+    [
+        ("Feature not found", ""),
+        ("Subscription not found for user", "UserInputError"),
+        ("User not found", "FeatureNotFoundError"),
+        ("Not found", ""),
+    ],
 )
-def test_usage_of_a_feature_that_kana_does_not_know_creates_nobody(
+def test_usage_of_anything_else_that_kana_does_not_know_creates_nobody(
     message: str, name: str
 ) -> None:
     unknown = error(message, "BAD_USER_INPUT", name)

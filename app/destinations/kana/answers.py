@@ -29,6 +29,7 @@ from app.outcome import Again, Delivered, Outcome, Rejected, Retryable, Unavaila
 _CREDENTIAL_CODES = frozenset({"UNAUTHENTICATED", "FORBIDDEN"})
 _REFUSAL_CODES = frozenset({"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"})
 _NOT_FOUND = re.compile("not found", re.IGNORECASE)
+_NO_USER = re.compile(r"user\b.{0,100}\bnot found", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ class _Fault:
 
     @property
     def is_of_a_user(self) -> bool:
-        named = self.exception or self.message
-        return "user" in named.lower() and "feature" not in named.lower()
+        if self.exception.endswith("NotFoundError"):
+            return self.exception == "UserNotFoundError"
+        return _NO_USER.match(self.message) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """New settings take effect without a restart; what is refused changes nothing."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from app.destinations import ACCOUNTS, KINDS
 from app.lane import Lane
 from app.renewal import ChangingLanes
 from app.settings import load
+from app.settings.filters import FilterSettings
 from app.wake import Wakes
 
 TOML = """
@@ -81,6 +83,15 @@ def test_relay_toml_takes_effect_but_for_what_needs_a_restart(written: Written) 
     written.toml.write_text(TOML + 'rate = 7.0\nqueue = "other"\n')
     account = written.lane().account
     assert (account.rate, account.queue) == (7.0, "kana")
+
+
+def test_filters_the_cut_over_and_a_dry_run_take_effect(written: Written) -> None:
+    assert (written.lane().account.filters, written.lane().account.dry_run) == ((), False)
+    more = "deliver_from = 2026-06-01T00:00:00Z\ndry_run = true\n"
+    written.toml.write_text(f"{TOML}{more}[[destinations.kana.filters]]\nsend = false\n")
+    account = written.lane().account
+    assert account.filters == (FilterSettings(send=False),)
+    assert (account.deliver_from, account.dry_run) == (datetime(2026, 6, 1, tzinfo=UTC), True)
 
 
 @pytest.mark.parametrize("broken", ["[", TOML + "rate = 0\n", ""])

@@ -21,12 +21,27 @@ class Item:
     """What one event becomes: the piece of a request's body that stands for it.
 
     `repeatable` says whether the destination recognises a repeat or a repeat does no harm; what is
-    not is never sent again on its own. `step` goes into the request for `read` to see.
+    not is never sent again on its own. `step` goes into the request for `read` to see. Where
+    `rules` said what it means, `event` is the event with that written into it, so that it keeps
+    the meaning when it is sent again.
     """
 
     body: bytes
     repeatable: bool = True
     step: object = None
+    event: bytes | None = None
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The event stands for several calls, each a delivery of its own with an event of its own.
+
+    `rules` are the ids of those that said so.
+    """
+
+    events: tuple[bytes, ...]
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,8 @@ class Unmapped:
     """Nothing says yet what this event means for the destination; it is kept until a rule does."""
 
 
-Transformed = Item | Skip | Reject | Unmapped
+Single = Item | Skip | Reject | Unmapped
+Transformed = Single | Several
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +220,7 @@ class Destination(Generic[AccountT]):
     name       how the `integrations` object of an event names it
     account    its settings
     accepts    the types of events that it takes; the others are skipped at ingest
-    transform  (event, account) -> Item | Skip | Reject | Unmapped; pure
+    transform  (event, account) -> Item | Several | Skip | Reject | Unmapped; pure
     batch      how many items one request takes
     compose    (items, account) -> Request; the number of items never exceeds `batch`
     read       (reply, request) -> Outcome of every item in the request, or the Next request;
@@ -218,6 +234,7 @@ class Destination(Generic[AccountT]):
     ordered    whether a user's later events wait for an earlier one that is tried again
     repeatable whether all its items are; else its account has `accept_everysec`, for a store that
                forgets the mark of a call lets it go out once more
+    ruled      whether mapping rules say what its events mean; its account has `rules` then
     belated    what becomes of an event whose billing period is closed, in words for an operator
     counts     how to ask what it counted itself, where it can say; the question records nothing
     """
@@ -237,6 +254,7 @@ class Destination(Generic[AccountT]):
     batch: Batch = Batch()
     ordered: bool = False
     repeatable: bool = True
+    ruled: bool = False
     belated: str = "their billing period is closed; look whether the destination still bills them"
     counts: CountsByDay[AccountT] | CountsByFeature[AccountT] | None = None
 

@@ -2,19 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 import structlog
 
 from app.clock import Clock
-from app.destination import Item, Reject, Skip, Transformed, Unmapped
+from app.destination import Item, Reject, Several, Single, Skip, Transformed, Unmapped
 from app.hand import Hand, Prepared
 from app.lane import Lane
-from app.log import Head, Reading, Settlement
+from app.log import Head, Reading, Settlement, Split
+from app.mapping import Rulebook
 from app.rehearsal import rehearsed
 from app.segment import Event
 from app.selection import LeftOut, left_out
-from app.verdict import buried_unsent, parked, put_behind, untransformable
+from app.verdict import buried_unsent, mapped, parked, parted, put_behind, untransformable
 
 IN_HAND_MAX = 2_000
 ALONE_DEATHS_MAX = 3
@@ -22,6 +24,10 @@ READS_MAX = 4
 LISTEN_MS = 100
 FAR = 1 << 62
 
+TWICE_PARTED = (
+    "this is a part of an event and stands for several again; "
+    "expected properties.featureId, or rules with one feature"
+)
 POISON = f"{ALONE_DEATHS_MAX} pumps died while they had nothing but this in hand"
 
 logger = structlog.get_logger("pump")
@@ -44,6 +50,8 @@ class Intake:
 
     def __init__(self, lane: Lane, hand: Hand, token: str, clock: Clock) -> None:
         self._lane = lane
+        self._account = lane.account
+        self._rules = Rulebook()
         self._hand = hand
         self._token = token
         self._clock = clock
@@ -81,11 +89,17 @@ class Intake:
                 break
             shares = self._shares(partitions)
             heads = self._bounded(self._read(partitions, shares))
-            settled += [one for head in heads for one in self._prepare(head)]
+            self._cursors |= {one.partition: one.entry for one in heads if one.place == "log"}
+            settled += self._take(heads)
             logged = Counter(head.partition for head in heads if head.place == "log")
             full = {p for p, count in logged.items() if count >= shares[self._bulk[p]]}
             partitions = tuple(p for p in self._roomy() if p in full)
         return settled
+
+    def again(self, heads: Sequence[Head]) -> list[Settlement]:
+        """Look again at what was not parked, for other rules hold by now."""
+        self._renew_rules()
+        return self._take(heads)
 
     def _room(self, *, bulk: bool) -> int:
         return max(1, self._limit // 2) - self._hand.waiting_of(bulk=bulk)
@@ -143,6 +157,8 @@ class Intake:
             self._token, [self._reading(p, shares[self._bulk[p]]) for p in partitions]
         )
         self.wake_waits, self.held = found.wake_waits, found.held
+        if found.rules != self._rules.version and self._lane.destination.ruled:
+            self._renew_rules()
         next_due = FAR if found.next_due is None else found.next_due
         whole = Counter(self._bulk.values())
         for bulk, count in Counter(self._bulk[p] for p in partitions).items():
@@ -154,31 +170,62 @@ class Intake:
         retries = 0 if self._hand.retries(partition) else share
         return Reading(partition, self._cursors[partition], share, retries)
 
-    def _prepare(self, head: Head) -> Sequence[Settlement]:
-        """Take a head in hand; what does not become a request is settled instead."""
-        if head.place == "log":
-            self._cursors[head.partition] = head.entry
-        found = self._withheld(head) or self._transformed(head)
-        if isinstance(found, Settlement):
-            return [found]
-        self._hand.add(found)
-        return []
+    def _renew_rules(self) -> None:
+        self._rules = self._lane.log.rules.book()
+        self._account = self._lane.account.model_copy(update={"rules": self._rules.rules})
+
+    def _take(self, heads: Sequence[Head]) -> list[Settlement]:
+        """Take heads in hand, in their order; what does not become a request is settled instead.
+
+        The parts of a head stand in its place, save where each is to be alone: they are read next.
+        """
+        seen = [self._prepared(head) for head in heads]
+        splits = [one for one in seen if isinstance(one, Split)]
+        done = self._lane.log.split(self._token, splits) if splits else set()
+        settled: list[Settlement] = []
+        for one in seen:
+            if not isinstance(one, Split):
+                self._add(one, settled)
+            elif self._is_alone:
+                self.expect_retries()
+            elif one.head.at in done:
+                for part in one.heads:
+                    self._add(self._prepared(part), settled)
+        return settled
+
+    def _add(self, one: Prepared | Settlement | Split, settled: list[Settlement]) -> None:
+        match one:
+            case Prepared():
+                self._hand.add(one)
+            case Settlement():
+                settled.append(one)
+            case Split():
+                raise TypeError(
+                    f"{one.head.delivery.id}: expected a part that stands for one call"
+                )
+            case _ as never:
+                assert_never(never)
+
+    def _prepared(self, head: Head) -> Prepared | Settlement | Split:
+        return self._withheld(head) or self._transformed(head)
 
     def _withheld(self, head: Head) -> Settlement | None:
         """The settlement of what is not to be sent, whatever it says."""
         if head.sent:
             why = "a pump ended while it sent this, before the answer was recorded"
-            return buried_unsent(head, "unconfirmed", why, self._clock())
+            return buried_unsent(self._as_mapped(head), "unconfirmed", why, self._clock())
         if head.behind:
             return put_behind(head)
         if self._is_alone and self._lane.log.alone(self._token, head) >= ALONE_DEATHS_MAX:
             return buried_unsent(head, "poison", POISON, self._clock())
         return None
 
-    def _transformed(self, head: Head) -> Prepared | Settlement:
+    def _transformed(self, head: Head) -> Prepared | Settlement | Split:
         match self._transform(head):
             case "filtered" | "before_cutover" as left:
                 return Settlement(head, left)
+            case Several() as several:
+                return self._parted(head, several)
             case seen if self._lane.account.dry_run:
                 return self._rehearsed(head, seen)
             case Item() as item:
@@ -186,7 +233,7 @@ class Intake:
             case Skip():
                 return Settlement(head, "skipped")
             case Unmapped():
-                return parked(head)
+                return parked(head, self._rules.version)
             case Reject(why):
                 return buried_unsent(head, "rejected", why, self._clock())
             case Exception() as bug:
@@ -194,17 +241,32 @@ class Intake:
             case _ as never:
                 assert_never(never)
 
+    def _parted(self, head: Head, several: Several) -> Settlement | Split:
+        if head.is_part:
+            return buried_unsent(head, "rejected", TWICE_PARTED, self._clock())
+        return parted(head, several)
+
+    def _as_mapped(self, head: Head) -> Head:
+        """What was sent, as far as the rules of now tell."""
+        match self._transform(head):
+            case Item() as item:
+                return replace(head, delivery=mapped(Prepared(head, item)))
+            case _:
+                return head
+
     def _transform(self, head: Head) -> Transformed | LeftOut | Exception:
         """One event that trips a transform up must not stop its partition: it is buried."""
         lane = self._lane
         try:
             event = Event.decode(head.delivery.event)
-            return left_out(event, lane.account) or lane.destination.transform(event, lane.account)
+            return left_out(event, lane.account) or lane.destination.transform(
+                event, self._account
+            )
         except Exception as bug:
             logger.exception("transform.failed", destination=self._lane.account.id)
             return bug
 
-    def _rehearsed(self, head: Head, seen: Transformed | Exception) -> Settlement:
+    def _rehearsed(self, head: Head, seen: Single | Exception) -> Settlement:
         lane, request = self._lane, None
         try:
             if isinstance(seen, Item):

@@ -13,10 +13,12 @@ from app.flags import Flagged
 from app.ledger import Day
 from app.replays import Replay, Survey
 from app.retries import Retry
+from app.rules import Kept
 from app.shown import Shown
 from app.standing import Standing, backlog_high, state
 from app.timestamps import instant
 from app.trace import Happening, Trace
+from app.unmapped import Groups, Parked, Run, Trial
 
 Item = dict[str, object]
 
@@ -37,6 +39,7 @@ def destination(standing: Standing, now: int) -> Item:
         "unconfirmed": census.unconfirmed,
         "unmapped": census.unmapped,
         "accepted": census.accepted,
+        "parts": census.parts,
         "delivered": census.delivered,
         "flags": census.flags,
         "skipped": census.skipped,
@@ -44,6 +47,7 @@ def destination(standing: Standing, now: int) -> Item:
         "before_cutover": census.before_cutover,
         "dry_run": census.dry_run,
         "discarded": census.discarded,
+        "expired": census.expired,
         "unaccounted": census.unaccounted,
         "backlog": backlog_high(standing, now),
         "rate": standing.rate,
@@ -224,6 +228,85 @@ def attempt(tried: Attempt) -> Item:
         "seconds": tried.took / 1000,
         "request": tried.request,
         "response": tried.response,
+    }
+
+
+def rule(destination: str, one: Kept) -> Item:
+    """`created_at` is null for a rule of the configuration."""
+    return {
+        "id": one.rule.id,
+        "destination": destination,
+        "name": one.rule.name,
+        "feature": one.rule.feature,
+        "event": one.rule.event,
+        "properties": dict(one.rule.properties),
+        "created_at": None if one.created_at is None else instant(one.created_at),
+        "matches": one.matches,
+    }
+
+
+def unmapped(destination: str, one: Parked) -> Item:
+    return {
+        "id": one.letter,
+        "destination": destination,
+        "message_id": one.delivery.id,
+        "event": one.event.text("event"),
+        "user": one.delivery.user,
+        "parked_at": instant(one.parked_at),
+        "payload": payload(one.delivery.event),
+    }
+
+
+def unmapped_groups(destination: str, groups: Groups) -> Item:
+    """Of the newest `looked` of `total`; what is hidden or uncounted is left out below."""
+    return {
+        "destination": destination,
+        "total": groups.total,
+        "looked": groups.looked,
+        "events": [
+            {"event": one.name, "count": one.count, "samples": list(one.samples)}
+            for one in groups.events
+        ],
+        "properties": [
+            {
+                "path": one.path,
+                "value": Raw(one.value.encode()),
+                "count": one.count,
+                "samples": list(one.samples),
+            }
+            for one in groups.properties
+        ],
+        "hidden_events": groups.hidden_events,
+        "hidden_properties": groups.hidden_properties,
+        "uncounted": groups.uncounted,
+    }
+
+
+def trial(destination: str, one: Trial) -> Item:
+    """What a rule would match of the newest `looked` of `total` unmapped events."""
+    return {
+        "destination": destination,
+        "total": one.total,
+        "looked": one.looked,
+        "matched": one.matched,
+        "samples": [unmapped(destination, parked) for parked in one.samples],
+    }
+
+
+def remapping(destination: str, run: Run | None) -> Item | None:
+    """How far new rules have come over what is unmapped; null before the first."""
+    if run is None:
+        return None
+    return {
+        "destination": destination,
+        "state": run.state,
+        "total": run.total,
+        "looked": run.looked,
+        "taken": run.taken,
+        "under_way": run.under_way,
+        "began_at": instant(run.began_at),
+        "ended_at": None if run.ended_at is None else instant(run.ended_at),
+        "standing": run.standing,
     }
 
 

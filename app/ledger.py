@@ -17,8 +17,9 @@ DAYS_KEPT = 400
 class Census:
     """The whole ledger, read in one step.
 
-    `dead` includes the `unconfirmed`, `skipped` the `filtered`, `before_cutover` and `dry_run`.
-    `flags` counts what somebody has to do at the destination by hand.
+    `dead` includes the `unconfirmed`, `skipped` the `filtered`, `before_cutover` and `dry_run`,
+    `accepted` the `parts` that events became beyond the first one, `discarded` what was unmapped
+    until it `expired`. `flags` counts what somebody has to do at the destination by hand.
     """
 
     accepted: int
@@ -39,6 +40,8 @@ class Census:
     filtered: int = 0
     before_cutover: int = 0
     dry_run: int = 0
+    parts: int = 0
+    expired: int = 0
 
     @property
     def unaccounted(self) -> int:
@@ -94,6 +97,8 @@ def census(answer: Sequence[bytes]) -> Census:
         filtered=counts.get("filtered", 0),
         before_cutover=counts.get("before_cutover", 0),
         dry_run=counts.get("dry_run", 0),
+        parts=counts.get("parts", 0),
+        expired=counts.get("expired", 0),
     )
 
 

@@ -20,14 +20,16 @@ from app.append import (
     appended,
 )
 from app.clock import Clock
-from app.delivery import Delivery, decode, logged
+from app.delivery import Delivery, decode, encode, logged
 from app.keys import DESTINATIONS, destination_key
 from app.ledger import Census, Day, census, days
+from app.rules import Rules
 from app.scripts import Argument, Scripts
 from app.settings import DestinationSettings
 
 LEASE_MS = 10_000
 MARGIN_MS = 2_000
+SPLIT_AT_ONCE = 50
 
 Place = Literal["log", "late"]
 Verb = Literal[settled.Finish, "retry", "block", "behind", "bury", "park", "unmark"]
@@ -87,6 +89,15 @@ class Head:
     behind: bool = False
     bulk: bool = False
 
+    @property
+    def at(self) -> tuple[int, str]:
+        return self.partition, self.entry
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of an event that stands for several."""
+        return "." in self.entry
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -106,12 +117,14 @@ class Heads:
     """What may move next.
 
     `wake_waits` tells that another pump is asked for, `held` that this one may not send any more.
+    `rules` is the version of the mapping rules.
     """
 
     heads: tuple[Head, ...]
     next_due: int | None
     wake_waits: bool
     held: bool
+    rules: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +132,11 @@ class Settlement:
     """A verdict on a head; `wait_ms` and `payload` as the verb needs them.
 
     `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
-    user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped.
-    `delivered` carries what it says of its user's flags, `bury` keeps the payload with its
-    `letter`, `dry_run` shows it. `unmark` leaves it where it is, for nothing was
-    sent. `why` is for the log of the process.
+    user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped, for
+    the rules of `version` do not map it. `delivered` carries what it says of its user's flags,
+    `bury` keeps the payload with its `letter`, `dry_run` shows it. `unmark` leaves it where it is,
+    for nothing was sent. `rules` are those that matched what is finished or buried. `why` is for
+    the log of the process.
     """
 
     head: Head
@@ -131,12 +145,56 @@ class Settlement:
     payload: bytes = b""
     letter: bytes = b""
     why: str = ""
+    rules: tuple[str, ...] = ()
+    version: int = 0
 
     def words(self) -> tuple[Argument, ...]:
         head = self.head
         at = head.partition, head.place, head.entry
-        words = *at, self.verb, self.wait_ms, self.payload, head.delivery.user
-        return (*words, self.letter) if self.verb == "bury" else words
+        detail = " ".join(self.rules) or self.wait_ms
+        words = *at, self.verb, detail, self.payload, head.delivery.user
+        match self.verb:
+            case "bury":
+                return (*words, self.letter)
+            case "park":
+                return (*words, self.version)
+            case _:
+                return words
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """On how many verdicts a settle acted.
+
+    Those that it `refused` to park stay where they are: other rules hold than those of their
+    version, and may map them.
+    """
+
+    acted: int
+    refused: tuple[Head, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What is to stand in the place of a head; `rules` are those that said so."""
+
+    head: Head
+    parts: tuple[Delivery, ...]
+    rules: tuple[str, ...] = ()
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The parts, as they lie among the retries."""
+        at = self.head.partition, self.head.entry
+        return tuple(
+            Head(at[0], "late", f"{at[1]}.{number}", part)
+            for number, part in enumerate(self.parts, 1)
+        )
+
+    def words(self) -> tuple[Argument, ...]:
+        head = self.head
+        at = head.partition, head.place, head.entry, head.delivery.user
+        return *at, " ".join(self.rules), len(self.parts), *map(encode, self.parts)
 
 
 class Log:
@@ -151,6 +209,7 @@ class Log:
         self._store = store
         self._account = account
         self._scripts = Scripts(store, account.id, clock)
+        self.rules = Rules(store, account.id, clock)
         self._layout: Layout | None = None
         self._abandoned: set[str] = set()
 
@@ -216,12 +275,13 @@ class Log:
         answer = self._scripts.run("heads", token, *(word for r in readings for word in r.words()))
         if answer == [b"stale"]:
             raise StaleLease
-        wake_waits, held, next_due, *found = answer
+        wake_waits, held, next_due, version, *found = answer
         return Heads(
             tuple(head for partition in found for head in _heads(partition, token, self.layout)),
             int(next_due) if next_due else None,
             wake_waits=wake_waits == 1,
             held=held == 1,
+            rules=version,
         )
 
     def grown(self, cursors: Mapping[int, str], wait_ms: int) -> set[int]:
@@ -234,17 +294,34 @@ class Log:
         names = (name for name, _ in cast("list[tuple[bytes, object]]", found))
         return {int(name.removeprefix(prefix.encode())) for name in names}
 
-    def settle(self, token: str, number: int, settlements: Sequence[Settlement]) -> int:
+    def settle(self, token: str, number: int, settlements: Sequence[Settlement]) -> Recorded:
         """Record the verdicts and let go of their deliveries, in one step.
 
         `number` grows with each call of a token; a call that is repeated with its number returns
-        the first answer: how many verdicts it acted on. Raises StaleLease.
+        the first answer. Raises StaleLease.
         """
         words = (word for settlement in settlements for word in settlement.words())
         answer = self._scripts.run("settle", token, number, _told(settlements), *words)
         if answer == b"stale":
             raise StaleLease
-        return cast("int", answer)
+        acted, *refused = cast("list[int]", answer)
+        return Recorded(acted, tuple(settlements[index].head for index in refused))
+
+    def split(self, token: str, splits: Sequence[Split]) -> set[tuple[int, str]]:
+        """Put parts in the place of their deliveries; where that was done.
+
+        What is not there any more stays as it is: it lies elsewhere. Raises StaleLease.
+        """
+        done: set[tuple[int, str]] = set()
+        for first in range(0, len(splits), SPLIT_AT_ONCE):
+            some = splits[first : first + SPLIT_AT_ONCE]
+            answer = self._scripts.run(
+                "split", token, *(word for one in some for word in one.words())
+            )
+            if answer == b"stale":
+                raise StaleLease
+            done |= {one.head.at for one, acted in zip(some, answer, strict=True) if acted}
+        return done
 
     def release(self, token: str, *, in_order: bool = True) -> bool:
         """Give all partitions of a token back; True when a wake is to be sent.

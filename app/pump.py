@@ -289,8 +289,11 @@ class Pump:
         if not settled:
             return
         self._settles += 1
-        self._log.settle(self._token, self._settles, settled)
+        recorded = self._log.settle(self._token, self._settles, settled)
         self._report.settled.update(settlement.verb for settlement in settled)
+        self._report.settled.subtract("park" for _ in recorded.refused)
         self._burials.tell(settled)
         if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
             self._intake.expect_retries()
+        if recorded.refused:
+            self._settle(self._intake.again(recorded.refused))

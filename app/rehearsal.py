@@ -3,13 +3,13 @@
 from typing import assert_never
 
 from app import shown
-from app.destination import Item, Reject, Request, Skip, Transformed, Unmapped
+from app.destination import Item, Reject, Request, Single, Skip, Unmapped
 from app.log import Head, Settlement
 from app.shown import Shown
 
 
 def rehearsed(
-    head: Head, seen: Transformed | Exception, request: Request | None, now: int
+    head: Head, seen: Single | Exception, request: Request | None, now: int
 ) -> Settlement:
     """The settlement of a delivery in a dry run; `request` is what its item alone becomes."""
     if isinstance(seen, Skip):

@@ -30,7 +30,7 @@ class Place:
         """The place that a cursor names. Raises ValueError."""
         if not _CURSOR.fullmatch(cursor):
             raise ValueError(f"expected a cursor that a page gave; found {cursor}")
-        due, partition, entry = cursor.split(".")
+        due, partition, entry = cursor.split(".", 2)
         return cls(int(due), int(partition), entry)
 
     def __str__(self) -> str:

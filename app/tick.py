@@ -1,4 +1,4 @@
-"""The tick: once a second it moves replays and wakes what is overdue, whoever forgot or died.
+"""The tick: once a second it moves replays and what new rules map, and wakes what is overdue.
 
 It also says when a backlog is high, for it runs once.
 """
@@ -12,6 +12,7 @@ import structlog
 from app.backlog import Alerts
 from app.lane import Lane
 from app.replays import Replays
+from app.unmapped import Remapping
 
 TICK_S = 1.0
 SWEEP_EVERY_TICKS = 60
@@ -28,9 +29,13 @@ class Tick:
     """Over some destinations; while nobody answers a destination's wakes, they become rarer."""
 
     def __init__(
-        self, lanes: Sequence[Lane], replays: Mapping[str, Replays] = MappingProxyType({})
+        self,
+        lanes: Sequence[Lane],
+        replays: Mapping[str, Replays] = MappingProxyType({}),
+        remappings: Mapping[str, Remapping] = MappingProxyType({}),
     ) -> None:
         self._lanes = lanes
+        self._remappings = remappings
         self._replays = replays
         self._patience = {lane.account.id: PATIENCE_MS for lane in lanes}
         self._alerts = Alerts()
@@ -41,6 +46,7 @@ class Tick:
         for lane in self._lanes:
             try:
                 self._replay(lane)
+                self._remap(lane)
                 self._wake(lane)
                 if self._ticks % SWEEP_EVERY_TICKS == 0:
                     self._sweep(lane)
@@ -63,6 +69,21 @@ class Tick:
             return
         counts = {name: getattr(replay, name) for name in OUTCOMES}
         logger.info("replay.ended", state=replay.state, **about, **counts)
+
+    def _remap(self, lane: Lane) -> None:
+        remapping = self._remappings.get(lane.account.id)
+        if remapping is None:
+            return
+        news = remapping.step()
+        if news.expired:
+            logger.info("unmapped.expired", destination=lane.account.id, count=news.expired)
+        if news.run is None or not news.told:
+            return
+        about = {"destination": lane.account.id, "total": news.run.total}
+        if news.told == "began":
+            logger.info("remapping.began", **about)
+        else:
+            logger.info("remapping.ended", taken=news.run.taken, **about)
 
     def _wake(self, lane: Lane) -> None:
         name = lane.account.id

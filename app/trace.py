@@ -19,6 +19,7 @@ SEARCHED_MAX = 20_000
 PARTS_MAX = 1_000
 SETTLEMENTS_MAX = 500
 READ_AT_ONCE = 500
+MICROSECONDS = 1_000
 
 Place = Literal["waiting", "retrying", "dead", "unmapped", "finished"]
 
@@ -168,7 +169,7 @@ class _Search:
 
     def _parked(self, letter: str) -> Sequence[Happening]:
         at = self._store.zscore(self._plain("unmapped:at"), letter)
-        return () if at is None else (Happening(int(at), "parked"),)
+        return () if at is None else (Happening(int(at) // MICROSECONDS, "parked"),)
 
     def _dead(self) -> Iterator[tuple[str, Trace]]:
         for key in self._letters():

@@ -1,7 +1,7 @@
 """What an outcome means for each delivery of a request: settlements, or a hold. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import assert_never
 
@@ -9,9 +9,9 @@ import msgspec
 
 from app import dead_letters, delivery, flags
 from app.delivery import Attempt, Delivery
-from app.destination import Answer, Lost, Reply, Request
+from app.destination import Answer, Lost, Reply, Request, Several
 from app.hand import Prepared
-from app.log import Head, Settlement, Verb
+from app.log import Head, Settlement, Split, Verb
 from app.outcome import (
     Bury,
     Done,
@@ -65,10 +65,10 @@ def settlements(
         )
         match verdict:
             case Done(result):
-                flagged = flags.packed(head.delivery, outcome)
-                settled.append(Settlement(head, result, payload=flagged))
+                flagged, matched = flags.packed(head.delivery, outcome), prepared.item.rules
+                settled.append(Settlement(head, result, payload=flagged, rules=matched))
             case RetryAt(due):
-                tried = _tried(head.delivery, _attempt(exchange, outcome))
+                tried = _tried(mapped(prepared), _attempt(exchange, outcome))
                 verb: Verb = "block" if ordered else "retry"
                 wait_ms = due - exchange.ended_at
                 settled.append(Settlement(head, verb, wait_ms, delivery.encode(tried)))
@@ -76,8 +76,9 @@ def settlements(
                 alone = len(sent) == 1
                 part = exchange.request.body if alone else prepared.item.body
                 last = _in_full(_attempt(exchange, outcome), exchange, part)
-                tried = _tried(head.delivery, last)
-                settled.append(_buried(head, tried, reason, message, exchange.ended_at))
+                tried = _tried(mapped(prepared), last)
+                buried = _buried(head, tried, reason, message, exchange.ended_at)
+                settled.append(replace(buried, rules=prepared.item.rules))
             case Hold():
                 return verdict
             case _ as never:
@@ -112,9 +113,29 @@ def put_behind(head: Head) -> Settlement:
     return Settlement(head, "behind", payload=delivery.encode(head.delivery))
 
 
-def parked(head: Head) -> Settlement:
-    """The settlement of a delivery that nothing maps yet."""
-    return Settlement(head, "park", payload=delivery.encode(head.delivery))
+def parked(head: Head, version: int = 0) -> Settlement:
+    """The settlement of a delivery that the rules of this version do not map."""
+    return Settlement(head, "park", payload=delivery.encode(head.delivery), version=version)
+
+
+def mapped(prepared: Prepared) -> Delivery:
+    """The delivery with the event as rules have mapped it; the one that came stays beside it."""
+    one, event = prepared.head.delivery, prepared.item.event
+    return one if event is None else _with_event(one, event)
+
+
+def parted(head: Head, several: Several) -> Split:
+    """What stands in the place of a delivery whose event stands for several."""
+    parts = (
+        _with_event(msgspec.structs.replace(head.delivery, id=f"{head.delivery.id}#{n}"), event)
+        for n, event in enumerate(several.events, 1)
+    )
+    return Split(head, tuple(parts), several.rules)
+
+
+def _with_event(one: Delivery, event: bytes) -> Delivery:
+    original = one.event if one.original is None else one.original
+    return msgspec.structs.replace(one, event=event, original=original)
 
 
 def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) -> Settlement:

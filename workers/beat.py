@@ -13,6 +13,7 @@ from app.lane import lanes
 from app.replays import Replays
 from app.store import connect
 from app.tick import TICK_S, Tick
+from app.unmapped import Remapping
 from app.wake import Wakes
 from workers.application import settings
 
@@ -30,6 +31,11 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
         self._tick = Tick(
             tuple(lanes(chosen, KINDS, self._store, wakes).values()),
             {id_: Replays(self._store, account) for id_, account in chosen.destinations.items()},
+            {
+                id_: Remapping(self._store, KINDS[account.kind], account)
+                for id_, account in chosen.destinations.items()
+                if KINDS[account.kind].ruled
+            },
         )
 
     def setup_schedule(self) -> None:

@@ -14,6 +14,7 @@ from app.cli.config import Config, settings
 from app.cli.dead_letters import dead_letters
 from app.cli.exits import DONE, WRONG_USE, leave
 from app.cli.groups import destinations, flags, replays, retries
+from app.cli.mapping import rules, unmapped
 
 INGEST_URL = "http://127.0.0.1:8000"
 
@@ -29,6 +30,8 @@ relay = typer.Typer(
 relay.add_typer(destinations)
 relay.add_typer(retries)
 relay.add_typer(flags)
+relay.add_typer(rules)
+relay.add_typer(unmapped)
 relay.add_typer(dead_letters)
 relay.add_typer(replays)
 

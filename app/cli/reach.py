@@ -30,3 +30,15 @@ def named(settings: Settings, destination: str | None) -> DestinationSettings:
     if destination not in known:
         leave(f"expected one of: {', '.join(known)}; found {destination}", WRONG_USE)
     return known[destination]
+
+
+def ruled(settings: Settings, destination: str | None) -> DestinationSettings:
+    """The destination of this id, or the only one, to which mapping rules apply."""
+    from app.destinations import KINDS
+
+    known = {id_: one for id_, one in settings.destinations.items() if KINDS[one.kind].ruled}
+    chosen = next(iter(known)) if destination is None and len(known) == 1 else destination
+    if chosen is None or chosen not in known:
+        listed, found = ", ".join(known) or "there are none", chosen or "none"
+        leave(f"expected a destination with mapping rules ({listed}); found {found}", WRONG_USE)
+    return known[chosen]

@@ -2,11 +2,12 @@
 -- Reads what may move next: of each partition the retries that are due, then the log.
 --
 -- KEYS     1 holders  2 wake  3 log:  4 due:  5 late:  6 sending:  7 blocked:
---          8 throttle
+--          8 throttle  9 rules:state
 -- ARGV     1 now  2 token, then for each partition
 --          partition, entry to read after ('' for the beginning), entries at most, retries at most
 -- Returns  {'stale'} when another pump took one over, else {1 when a wake waits, 1 when the
---          pump has to stop, for the destination is held, the next moment at which a retry is due ('' for none), then for
+--          pump has to stop, for the destination is held, the next moment at which a retry is due
+--          ('' for none), the version of the rules, then for
 --          each partition
 --          {partition, {entry, payload, ...} of its retries, entries of its log,
 --          {entry, token, ...} of what is being sent, entries whose user waits for a retry}}
@@ -41,7 +42,8 @@ local function behind(partition, entries)
 end
 
 local held = shut_out(KEYS[8], token, now) and 1 or 0
-local answer = { redis.call('EXISTS', KEYS[2]), held, '' }
+local version = tonumber(redis.call('HGET', KEYS[9], 'version') or 0)
+local answer = { redis.call('EXISTS', KEYS[2]), held, '', version }
 for i = 3, #ARGV, 4 do
   local partition, after, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local entries = {}

@@ -8,8 +8,6 @@
 --          used up by them}
 --
 -- A second run gives the same right, which the cursor lets one caller use; news it has none.
-local UNDER_WAY_MAX, ELAPSED_MAX_MS = 500, 2000
-
 local now = clock(ARGV[1])
 local id = redis.call('ZRANGE', KEYS[2], -1, -1)[1]
 if not id then return {} end
@@ -42,18 +40,8 @@ if not state.told then
   redis.call('HSET', replay, 'told', news)
 end
 
--- How many may be under way at once, and why that is less than the rate allows. A destination that
--- has failed and is not held gets one letter: without anything to send, no pump would ask it again.
-local function most_under_way(rate)
-  local throttle = redis.call('HMGET', KEYS[1], 'paused_by', 'paused_why', 'why')
-  if throttle[1] then return 0, 'paused: ' .. (throttle[2] or '') end
-  if failed_until(KEYS[1], now) > 0 then return 0, 'held: ' .. (throttle[3] or '') end
-  if half_open(KEYS[1]) then return 1, 'one at a time after failures: ' .. (throttle[3] or '') end
-  return math.min(UNDER_WAY_MAX, math.max(10, math.ceil(rate))), ''
-end
-
 local rate = tonumber(state.rate)
-local most, standing = most_under_way(rate)
+local most, standing = most_under_way(KEYS[1], now, rate)
 local room = math.max(0, most - under_way_of_all)
 if state.cursor == 'end' then room = 0 end
 if standing == '' and room == 0 then
@@ -61,9 +49,5 @@ if standing == '' and room == 0 then
 end
 if standing ~= (state.standing or '') then redis.call('HSET', replay, 'standing', standing) end
 
-local elapsed = now - tonumber(state.stepped_at)
-if elapsed < 0 then elapsed = 1000 end -- the clock was set back
-elapsed = math.min(elapsed, ELAPSED_MAX_MS)
-local allowed = math.floor(elapsed * rate / 1000)
-local used = now - elapsed + allowed * 1000 / rate
+local allowed, used = allowed_since(tonumber(state.stepped_at), now, rate)
 return { id, news, math.min(room, allowed), state.cursor, string.format('%.3f', used) }

@@ -146,16 +146,51 @@ local function count_day(days, day, name, by)
   redis.call('EXPIRE', days .. day, 400 * 86400, 'NX')
 end
 
+local UNDER_WAY_MAX, ELAPSED_MAX_MS = 500, 2000
+
+-- How many of what operators send again may be under way at once, and why that is less than the rate
+-- allows. One that has failed and is not held gets one: without anything to send, no pump would ask it
+-- again.
+local function most_under_way(throttle, now, rate)
+  local held = redis.call('HMGET', throttle, 'paused_by', 'paused_why', 'why')
+  if held[1] then return 0, 'paused: ' .. (held[2] or '') end
+  if failed_until(throttle, now) > 0 then return 0, 'held: ' .. (held[3] or '') end
+  if half_open(throttle) then return 1, 'one at a time after failures: ' .. (held[3] or '') end
+  return math.min(UNDER_WAY_MAX, math.max(10, math.ceil(rate))), ''
+end
+
+-- How many a pace allows since the last step, and until when it is used up by them.
+local function allowed_since(stepped_at, now, rate)
+  local elapsed = now - stepped_at
+  if elapsed < 0 then elapsed = 1000 end -- the clock was set back
+  elapsed = math.min(elapsed, ELAPSED_MAX_MS)
+  local allowed = math.floor(elapsed * rate / 1000)
+  return allowed, now - elapsed + allowed * 1000 / rate
+end
+
 -- A user's deliveries stand together in `order`, each user's by their entries. The length before
 -- the name keeps one user's range out of another's.
 local function range_of(user)
   return #user .. ':' .. user .. ':'
 end
 
+-- An entry (`<ms>-<sequence>`, of a part with `.<part>` behind it) as text that sorts as numbers do.
+local function place_of(entry)
+  local ms, sequence, part = entry:match('(%d+)-(%d+)%.?(%d*)')
+  return string.format('%015.0f-%020.0f.%06.0f', tonumber(ms), tonumber(sequence), tonumber(part) or 0)
+end
+
+-- The entry of such a text.
+local function entry_at(place)
+  local ms, sequence, part = place:match('(%d+)-(%d+)%.?(%d*)')
+  local entry = string.format('%.0f-%.0f', tonumber(ms), tonumber(sequence))
+  part = tonumber(part) or 0
+  return part > 0 and entry .. '.' .. string.format('%.0f', part) or entry
+end
+
 -- Puts a delivery behind its user's earlier one, which waits to be tried again.
 local function queue_up(order, behind, partition, entry, payload, user)
-  local ms, sequence = entry:match('(%d+)-(%d+)')
-  local place = string.format('%015.0f-%020.0f', tonumber(ms), tonumber(sequence))
+  local place = place_of(entry)
   redis.call('HSET', behind .. partition, entry, payload)
   redis.call('ZADD', order .. partition, 0, range_of(user) .. place)
 end

@@ -5,11 +5,12 @@
 --          10 order:  11 behind:  12 unmapped  13 unmapped:at  14 dead  15 dead:deliveries
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
---          27 shown  28 flags
+--          27 shown  28 flags  29 rules:state  30 rules:matches
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing), then for each delivery
---          partition, place ('log' or 'late'), entry, verb, wait in ms, payload, user, and with
---          'bury' the letter; the verbs are
+--          partition, place ('log' or 'late'), entry, verb, wait in ms (once it is finished or
+--          buried, the rules that matched it, with spaces between), payload, user, with
+--          'bury' the letter, and with 'park' the version of the rules; the verbs are
 --          'delivered'  the payload is empty, or what it says of its user's flags
 --          'skipped'
 --          'filtered', 'before_cutover', 'dry_run'  skipped as well, and counted by this name
@@ -17,10 +18,12 @@
 --          'retry'   try it again after the wait
 --          'block'   the same, and its user's later deliveries wait for it
 --          'behind'  it waits for its user's earlier delivery
---          'bury', 'park'  keep the payload as dead letter, or as unmapped
+--          'bury'    keep the payload as dead letter
+--          'park'    keep the payload as unmapped, unless the rules are another version by now: it
+--                    stays where it is then, to be looked at again
 --          'unmark'  nothing was sent: it stays where it is
--- Returns  how many it acted on, or 'stale' when another pump took one of the partitions over;
---          nothing is changed then
+-- Returns  {how many it acted on, then the index (from 0) of each that it refused to park}, or
+--          'stale' when another pump took one of the partitions over; nothing is changed then
 --
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
@@ -35,7 +38,8 @@ local days, replaying, replays = KEYS[22], KEYS[23], KEYS[24]
 local replayed = redis.call('EXISTS', replaying) == 1
 
 local function following(i)
-  return ARGV[i + 3] == 'bury' and i + 8 or i + 7
+  local verb = ARGV[i + 3]
+  return (verb == 'bury' or verb == 'park') and i + 8 or i + 7
 end
 
 local i = 5
@@ -45,8 +49,12 @@ while i <= #ARGV do
 end
 local former = redis.call('HGET', KEYS[7], token)
 if former then
-  local last, answer = former:match('(%d+) (%d+)')
-  if last == number then return tonumber(answer) end
+  local last, words = former:match('(%d+) (.+)')
+  if last == number then
+    local answer = {}
+    for word in words:gmatch('%d+') do answer[#answer + 1] = tonumber(word) end
+    return answer
+  end
 end
 
 local function remove(partition, place, entry)
@@ -81,8 +89,7 @@ local function move_up(partition, entry, user)
     redis.call('HDEL', blocked .. partition, user)
     return
   end
-  local ms, sequence = first:sub(#range + 1):match('(%d+)-(%d+)')
-  local next_entry = string.format('%.0f-%.0f', tonumber(ms), tonumber(sequence))
+  local next_entry = entry_at(first:sub(#range + 1))
   local payload = redis.call('HGET', behind .. partition, next_entry)
   redis.call('ZREM', order .. partition, first)
   redis.call('HDEL', behind .. partition, next_entry)
@@ -135,10 +142,15 @@ local function record(partition, entry, verb, i)
       redis.call('LPUSH', KEYS[27], payload)
       redis.call('LTRIM', KEYS[27], 0, SHOWN_MAX - 1)
     elseif verb == 'park' then
+      local top = redis.call('ZRANGE', KEYS[13], -1, -1, 'WITHSCORES')[2]
+      local moment = string.format('%.0f', math.max(now * 1000, tonumber(top or 0) + 1))
       redis.call('HSET', KEYS[12], letter, payload)
-      redis.call('ZADD', KEYS[13], now, letter)
+      redis.call('ZADD', KEYS[13], moment, letter)
     elseif verb == 'delivered' and payload ~= '' then
       flag(cmsgpack.unpack(payload))
+    end
+    if wait ~= '0' then
+      for rule in wait:gmatch('%S+') do redis.call('HINCRBY', KEYS[30], rule, 1) end
     end
     if replayed then count_replay(letter, SKIPS[verb] and 'skipped' or verb) end
     move_up(partition, entry, user)
@@ -159,18 +171,22 @@ local function count(entry, place, verb)
   if SKIPS[verb] then skips[verb] = (skips[verb] or 0) + 1 end
 end
 
-local acted, touched = 0, {}
+local version = redis.call('HGET', KEYS[29], 'version') or '0'
+local acted, index, refused, touched = 0, 0, {}, {}
 i = 5
 while i <= #ARGV do
   local partition, place, entry, verb = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if verb == 'unmark' then
     acted = acted + redis.call('HDEL', sending .. partition, entry)
+  elseif verb == 'park' and ARGV[i + 7] ~= version then
+    refused[#refused + 1] = index
   elseif remove(partition, place, entry) then
     acted = acted + 1
     touched[partition] = true
     record(partition, entry, verb, i)
     count(entry, place, verb)
   end
+  index = index + 1
   i = following(i)
 end
 for day, counts in pairs(tally) do
@@ -186,5 +202,6 @@ if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])
   redis.call('LTRIM', KEYS[25], 0, SETTLED_MAX - 1)
 end
-redis.call('HSET', KEYS[7], token, number .. ' ' .. acted)
-return acted
+local answer = { acted, unpack(refused) }
+redis.call('HSET', KEYS[7], token, number .. ' ' .. table.concat(answer, ' '))
+return answer

@@ -9,7 +9,7 @@ import redis.asyncio
 
 from app.append import Admission, AsyncLog
 from app.keys import destination_key
-from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Settlement, StaleLease
+from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Recorded, Settlement, StaleLease
 from app.settings import DestinationSettings
 from tests.told import Clock
 
@@ -108,7 +108,7 @@ def test_a_full_store_can_be_drained(store: redis.Redis, log: Log) -> None:
         fresh = Log(store, ACCOUNT)
         mine = leased(fresh, "pump").partitions
         [head] = fresh.heads("pump", [Reading(p, "", 1, 1) for p in mine]).heads
-        assert fresh.settle("pump", 1, [Settlement(head, "delivered")]) == 1
+        assert fresh.settle("pump", 1, [Settlement(head, "delivered")]) == Recorded(1)
         fresh.release("pump")
     finally:
         store.config_set("maxmemory", 0)

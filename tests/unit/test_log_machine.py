@@ -1,6 +1,7 @@
 """The log as a state machine: whatever happens, in whatever order, every accepted delivery is in
 one place, nothing that is due is forgotten, and in the end everything moves."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,22 +17,52 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import structs
 
 from app import dead_letters, delivery
 from app.append import Admission
 from app.clock import milliseconds
 from app.dead_letters import Buried, DeadLetters, End, Filter
+from app.delivery import Delivery
+from app.destinations.kana import KANA, KanaAccount
 from app.keys import destination_key
 from app.ledger import days
-from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement, StaleLease
+from app.log import (
+    LEASE_MS,
+    Head,
+    Leased,
+    Log,
+    Reading,
+    Recorded,
+    Settlement,
+    Split,
+    StaleLease,
+)
+from app.mapping import Rule, Rulebook
 from app.replays import ReplayRunning, Replays
 from app.settings import DestinationSettings
-from app.verdict import buried_unsent
+from app.unmapped import Remapping
+from app.verdict import buried_unsent, parked, put_behind
 
+EVENT = b'{"type":"track","userId":"u","event":"%s"}'
+BRIEF = KanaAccount.model_validate(
+    {"id": "kable", "api_key": "prv_test_1", "rate": 4, "unmapped_age_max": "1h"}
+)
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=2, pumps=2)
 TOKENS = ("pump-1", "pump-2", "pump-3")
 VERBS = st.sampled_from(
-    ["delivered", "skipped", "filtered", "retry", "block", "bury", "park", "unmark", "hold"]
+    [
+        "delivered",
+        "skipped",
+        "filtered",
+        "retry",
+        "block",
+        "bury",
+        "park",
+        "park, by old rules",
+        "unmark",
+        "hold",
+    ]
 )
 BEGINNING = 1_700_000_000_000
 LEDGER = (
@@ -58,13 +89,15 @@ class LogMachine(RuleBasedStateMachine):
         self.log = Log(self.store, ACCOUNT, lambda: self.now)
         self.letters = DeadLetters(self.store, ACCOUNT, lambda: self.now)
         self.replays = Replays(self.store, ACCOUNT, lambda: self.now)
+        self.remapping = Remapping(self.store, KANA, BRIEF, lambda: self.now)
         self.begun: list[str] = []
+        self.appended: set[str] = set()
         self.accepted: set[str] = set()
         self.finished: set[str] = set()
         self.held: dict[str, tuple[int, ...]] = {}
         self.read: dict[str, list[Head]] = {token: [] for token in TOKENS}
         self.numbers = dict.fromkeys(TOKENS, 0)
-        self.last_settle: tuple[str, int, list[Settlement], int] | None = None
+        self.last_settle: tuple[str, int, list[Settlement], Recorded] | None = None
         self.last_append: list[Admission] = []
         self.sender: dict[str, str] = {}
         self.holders: dict[int, str] = {}
@@ -78,10 +111,14 @@ class LogMachine(RuleBasedStateMachine):
     def append(self, ids: list[int], user: int, bulk: bool) -> None:
         """A request arrives; some of its events may have come before."""
         names = [f"m-{i}" for i in ids]
-        self.last_append = [Admission(name, "web", f"u-{user}", b"{}", bulk) for name in names]
+        self.last_append = [
+            Admission(name, "web", f"u-{user}", EVENT % (b"Call" if i % 2 else b"Other"), bulk)
+            for i, name in zip(ids, names, strict=True)
+        ]
         appended = self.log.append(self.last_append)
         new = [name for i, name in enumerate(names) if i not in appended.duplicates]
-        assert sorted(new) == sorted(set(names) - self.accepted)
+        assert sorted(new) == sorted(set(names) - self.appended)
+        self.appended.update(new)
         self.accepted.update(new)
 
     @precondition(lambda self: self.last_append)
@@ -127,11 +164,42 @@ class LogMachine(RuleBasedStateMachine):
         self.numbers[token] += 1
         before = self._places()
         with suppress(StaleLease):
-            acted = self.log.settle(token, self.numbers[token], settlements)
-            self.last_settle = (token, self.numbers[token], settlements, acted)
+            recorded = self.log.settle(token, self.numbers[token], settlements)
+            self.last_settle = (token, self.numbers[token], settlements, recorded)
             self.finished |= before - self._places()
+            old = [one.head for one in settlements if one.verb == "park" and self._is_old(one)]
+            assert list(recorded.refused) == old
+            assert {head.delivery.id for head in old} & before <= self._places()
             gone = [one.head for one in settlements if one.verb != "unmark"]
             self.read[token] = [head for head in self.read[token] if head not in gone]
+
+    @precondition(lambda self: any(self.read.values()))
+    @rule(data=st.data(), number=st.integers(2, 3), twice=st.booleans())
+    def split(self, data: st.DataObject, number: int, twice: bool) -> None:
+        """Some of what was read stands for several; the script may run a second time."""
+        token = data.draw(st.sampled_from([t for t in TOKENS if self.read[t]]))
+        whole = [h for h in self.read[token] if not (h.sent or h.behind or h.is_part)]
+        heads = data.draw(st.lists(st.sampled_from(whole), unique=True)) if whole else []
+        splits = [Split(head, _parts(head.delivery, number)) for head in heads]
+        with suppress(StaleLease):
+            done = self.log.split(token, splits)
+            for one in splits:
+                if one.head.at in done:
+                    self.accepted.discard(one.head.delivery.id)
+                    self.accepted |= {part.id for part in one.parts}
+                    self.read[token].remove(one.head)
+            if twice:
+                assert self.log.split(token, splits) == set()
+
+    @rule(data=st.data(), new=st.booleans())
+    def change_rules(self, data: st.DataObject, new: bool) -> None:
+        """An operator makes a rule, or removes one; either is another version."""
+        before, rules = self.book.version, [one.id for one in self.book.rules]
+        if new or not rules:
+            self.log.rules.add(Rule(id=f"r-{before}", feature="f", event="Call"))
+        else:
+            assert self.log.rules.remove(data.draw(st.sampled_from(rules)))
+        assert self.book.version == before + 1
 
     @precondition(lambda self: any(self.read.values()))
     @rule(data=st.data(), twice=st.booleans())
@@ -153,11 +221,11 @@ class LogMachine(RuleBasedStateMachine):
     def settle_again(self) -> None:
         """The answer of a settle got lost and the client repeats it."""
         assert self.last_settle
-        token, number, settlements, acted = self.last_settle
+        token, number, settlements, recorded = self.last_settle
         before = self._places()
         if number == self.numbers[token] and token in self.held:
             with suppress(StaleLease):
-                assert self.log.settle(token, number, settlements) == acted
+                assert self.log.settle(token, number, settlements) == recorded
         assert self._places() == before
 
     @precondition(lambda self: self.letters.count(Filter()))
@@ -274,6 +342,29 @@ class LogMachine(RuleBasedStateMachine):
         if twice:
             assert self.replays.cancel(self.begun[-1])
 
+    @rule(seconds=st.integers(0, 3), beats=st.integers(1, 3))
+    def remap(self, seconds: int, beats: int) -> None:
+        """A tick moves what new rules map; other beats, or its command repeated, move none."""
+        self.now += seconds * 1000
+        paces = [self.remapping.pace() for _ in range(beats)]
+        portions = [(pace, self.remapping.portion(pace)) for pace in paces if pace and pace.count]
+        parked = self._parked()
+        moved = [self.remapping.move(pace, portion) for pace, portion in portions]
+        assert sum(moved) == sum(moved[:1])
+        gone = [delivery.decode(one) for key, one in parked.items() if key not in self._parked()]
+        assert all(b'"Call"' in one.event for one in gone)
+
+    @precondition(lambda self: self._parked())
+    @rule(hours=st.integers(0, 2))
+    def expire(self, hours: int) -> None:
+        """What has been unmapped for longer than an hour is let go of."""
+        self.now += hours * 3_600_000
+        before = set(self._unmapped())
+        expired = self.remapping._expire()
+        gone = before - set(self._unmapped())
+        assert expired == len(gone)
+        self.finished |= gone
+
     @rule(ms=st.integers(1, 2 * LEASE_MS))
     def time_passes(self, ms: int) -> None:
         self.now += ms
@@ -305,6 +396,9 @@ class LogMachine(RuleBasedStateMachine):
             mine = [one for one in under_way.values() if one.decode() == replay.id]
             assert replay.under_way == len(mine)
             assert replay.replayed <= replay.total
+        remapped = [one for one in under_way.values() if one == b"unmapped"]
+        run = self.remapping.run()
+        assert (run.under_way if run else 0) == len(remapped)
 
     @invariant()
     def deaths_in_a_row_are_counted(self) -> None:
@@ -357,11 +451,22 @@ class LogMachine(RuleBasedStateMachine):
                 return Settlement(head, verb, wait, delivery.encode(head.delivery))
             case "bury":
                 return buried_unsent(head, "rejected", "why", self.now)
-            case "behind" | "park":
-                return Settlement(head, verb, payload=delivery.encode(head.delivery))
+            case "behind":
+                return put_behind(head)
+            case "park":
+                return parked(head, self.book.version)
+            case "park, by old rules":
+                return parked(head, self.book.version - 1)
             case "delivered" | "skipped" | "filtered" | "unmark":
                 return Settlement(head, verb)
         raise AssertionError(verb)
+
+    @property
+    def book(self) -> Rulebook:
+        return self.log.rules.book()
+
+    def _is_old(self, settlement: Settlement) -> bool:
+        return settlement.version != self.book.version
 
     def _the_days_add_up(self) -> None:
         """Entries carry the store's own time, so the days are those of today."""
@@ -409,9 +514,15 @@ class LogMachine(RuleBasedStateMachine):
             assert all(self.store.hexists(late, entry) for entry in blockers.values())
             yield from (one.id for one in waiting)
 
+    def _parked(self) -> dict[bytes, bytes]:
+        """What is unmapped, as it lies there; the moments name the same."""
+        parked: dict[bytes, bytes] = self.store.hgetall(destination_key("kable", "unmapped"))
+        at = destination_key("kable", "unmapped:at")
+        assert set(self.store.zrange(at, 0, -1)) == set(parked)
+        return parked
+
     def _unmapped(self) -> Iterator[str]:
-        parked = self.store.hvals(destination_key("kable", "unmapped"))
-        yield from (delivery.decode(payload).id for payload in parked)
+        yield from (delivery.decode(payload).id for payload in self._parked().values())
 
     def _dead(self) -> Iterator[str]:
         """What is dead; all that names it names the same."""
@@ -437,7 +548,11 @@ class LogMachine(RuleBasedStateMachine):
 
 
 def _place(head: Head) -> tuple[int, list[int]]:
-    return head.partition, [int(number) for number in head.entry.split("-")]
+    return head.partition, [int(number) for number in re.split(r"[-.]", head.entry)]
+
+
+def _parts(whole: Delivery, number: int) -> tuple[Delivery, ...]:
+    return tuple(structs.replace(whole, id=f"{whole.id}#{n + 1}") for n in range(number))
 
 
 @pytest.mark.timeout(120)

@@ -84,5 +84,6 @@ KANA = Destination(
     belated="Kana counts usage when it arrives, so it bills them in the current period",
     ordered=True,
     repeatable=False,
+    ruled=True,
     counts=COUNTS,
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from app.mapping import RULES_MAX, Rule
 from app.settings import DestinationSettings
 from app.settings.durations import Duration, SomeDuration
 from app.settings.headers import HeaderSecret
@@ -20,6 +21,13 @@ def _within_a_lease(deadline: timedelta) -> timedelta:
             "expected at most 8s: a pump's lease of 10s must outlast a call that is not repeated"
         )
     return deadline
+
+
+def _with_ids_of_their_own(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    ids = [rule.id for rule in rules]
+    if twice := next((one for one in ids if ids.count(one) > 1), None):
+        raise ValueError(f"expected an id of its own for each rule; found {twice} twice")
+    return rules
 
 
 class KanaAccount(DestinationSettings):
@@ -42,11 +50,15 @@ class KanaAccount(DestinationSettings):
     api_key: HeaderSecret | None = Field(default=None, validate_default=True)
     segment_key: HeaderSecret | None = Field(default=None, validate_default=True)
     accept_everysec: bool = False
+    unmapped_age_max: SomeDuration | None = None
+    rules: Annotated[tuple[Rule, ...], AfterValidator(_with_ids_of_their_own)] = Field(
+        default_factory=tuple, max_length=RULES_MAX
+    )
 
-    @field_validator("unapplied", "create_users", "billing_id_alias")
+    @field_validator("unapplied", "create_users", "billing_id_alias", "rules")
     @classmethod
     def _read_in_admin_mode(cls, value: object, info: ValidationInfo) -> object:
-        if info.data.get("mode") == "segment" and value not in ("flag", False):
+        if info.data.get("mode") == "segment" and value not in ("flag", False, ()):
             raise ValueError('expected it with mode = "admin" only: else Kana reads the events')
         return value
 

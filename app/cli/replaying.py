@@ -62,7 +62,7 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
             if not survey.count:
                 leave("no dead letter matches", FAILED)
             _confirm(survey, account, wish)
-            begun = replays.begin(letters, wish.rate, operator(wish.who))
+            begun = replays.begin(letters, wish.rate, operator(wish.who), survey)
         except (ReplayRunning, NothingIsSent) as refused:
             leave(str(refused), FAILED)
         except (BadRate, TooManyIds) as refused:

@@ -10,14 +10,14 @@
 -- Returns  how many it moved, or -1 when the replay does not run or its cursor is elsewhere; nothing
 --          is changed then
 --
--- A letter moves only if it was buried before the replay began: what comes back dead stays. A second
+-- A letter moves only if it was buried before the replay's survey: what comes back dead stays. A second
 -- run finds the cursor elsewhere.
 local now, id, after = clock(ARGV[1]), ARGV[2], ARGV[4]
 local replay = KEYS[18] .. id
 local dead = graves(KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15])
-local state = redis.call('HMGET', replay, 'state', 'cursor', 'began_at')
+local state = redis.call('HMGET', replay, 'state', 'cursor', 'before')
 if state[1] ~= 'running' or state[2] ~= ARGV[3] then return -1 end
-local before = tonumber(state[3]) * 1000
+local before = tonumber(state[3])
 
 local function revive(partition, entry, user, delivery)
   if redis.call('HEXISTS', KEYS[5] .. partition, user) == 1 then

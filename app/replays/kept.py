@@ -44,7 +44,7 @@ class NothingIsSent(Exception):
 class Replays:
     """A replay moves dead letters back into their partitions, a step with each tick.
 
-    It covers letters that were buried before it began. Those that may have been recorded
+    It covers letters that were buried before its survey. Those that may have been recorded
     (`unconfirmed`) it takes only where the filter names that reason or they are named themselves.
     """
 
@@ -63,23 +63,27 @@ class Replays:
         """What `begin` would take. Raises TooManyIds."""
         return self._surveyor.survey(chosen, self._now())
 
-    def begin(self, chosen: Chosen, rate: float | None, who: str) -> Replay:
-        """Begin; the tick does the rest.
+    def begin(
+        self, chosen: Chosen, rate: float | None, who: str, survey: Survey | None = None
+    ) -> Replay:
+        """Begin; the tick does the rest. It takes no more than the survey told, if there was one.
 
         Raises ReplayRunning, TooManyIds, BadRate and NothingIsSent.
         """
         if self._account.dry_run:
             raise NothingIsSent(self._account.id)
-        now, pace = self._now(), rate or default_rate(self._account)
+        pace = default_rate(self._account) if rate is None else rate
         if not 1 <= pace <= RATE_MAX:
             raise BadRate(pace)
-        survey = self._surveyor.survey(chosen, now)
+        survey = survey or self.dry_run(chosen)
         filtered = isinstance(chosen, Filter)
-        letters = [] if filtered else self._surveyor.placed(cast("list[str]", chosen), now)
+        named = () if isinstance(chosen, Filter) else chosen
+        letters = self._surveyor.placed(named, survey.before)
         fields: dict[str, Argument] = {
             "total": survey.count,
             "unconfirmed": survey.unconfirmed,
             "closed_period": "" if survey.closed_period is None else survey.closed_period,
+            "before": survey.before,
             "rate": pace,
             "who": who,
             "named": len(letters),
@@ -87,7 +91,7 @@ class Replays:
             "filter": msgspec.json.encode(chosen.written()) if isinstance(chosen, Filter) else "",
         }
         id_, words = uuid4().hex[:12], [word for pair in fields.items() for word in pair]
-        running = self._scripts.run("begin", id_, now, len(fields), *words, *letters)
+        running = self._scripts.run("begin", id_, self._now(), len(fields), *words, *letters)
         if running:
             raise ReplayRunning(running.decode())
         begun = self.one(id_)

@@ -23,7 +23,8 @@ class Replay:
     of them events whose billing period was closed; None when they were too many to look at. Of
     those `replayed` so far some are finished (`delivered`, `skipped`, `dead` again or `unmapped`)
     and the others under way. `named` counts letters that were named, where there is no filter.
-    `standing` says why it moves nothing now.
+    `before` is a place: letters from there on were buried too late for it. `standing` says why it
+    moves nothing now.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Replay:
     skipped: int
     dead: int
     unmapped: int
+    before: int
     rate: float
     began_at: int
     ended_at: int | None
@@ -74,6 +76,7 @@ def decode(id_: str, destination: str, kept: Mapping[bytes, bytes]) -> Replay:
         skipped=int(fields.get("skipped", 0)),
         dead=int(fields.get("bury", 0)),
         unmapped=int(fields.get("park", 0)),
+        before=int(fields["before"]),
         rate=float(fields["rate"]),
         began_at=int(fields["began_at"]),
         ended_at=int(fields["ended_at"]) if "ended_at" in fields else None,

@@ -80,7 +80,7 @@ class Stepper:
         """The next letters, at most as many as may move; it looks at a bounded number of them."""
         if replay.filter is None:
             return self._named(replay, pace)
-        before, after = replay.began_at * 1000, int(pace.cursor)
+        before, after = replay.before, int(pace.cursor)
         horizon = self._horizon(replay, after)
         end = before if horizon is None else min(before, horizon)
         found = list(islice(taken(self._letters, replay.filter, end, after), pace.count))

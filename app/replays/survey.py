@@ -41,12 +41,14 @@ class Survey:
     """How many letters a replay would take, and of which of them an operator should know.
 
     `unconfirmed` may have been recorded already. `closed_period` happened in a billing period that
-    is closed; None when there are too many letters to look at.
+    is closed; None when there are too many letters to look at. `before` is the place after the
+    newest letter: what is buried later is not of them.
     """
 
     count: int
     unconfirmed: int
     closed_period: int | None
+    before: int
 
 
 class Surveyor:
@@ -60,31 +62,35 @@ class Surveyor:
         self._letters = letters
 
     def survey(self, chosen: Chosen, now: int) -> Survey:
-        """The letters that were buried before `now` (ms since the epoch). Raises TooManyIds."""
+        """The letters that there are; `now` is in ms since the epoch. Raises TooManyIds."""
+        before = self._letters.end()
         if not isinstance(chosen, Filter):
-            return self._named(self.placed(chosen, now), now)
-        before = now * 1000
+            return self._named(self.placed(chosen, before), now, before)
         count = self._letters.count(chosen, before)
         if chosen.reason is None:
             doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
             count -= self._letters.count(doubtful, before)
         keys = (one.key for one in taken(self._letters, chosen, before))
         closed = None if count > DATED_MAX else self._closed(keys, now)
-        return Survey(count, count if chosen.reason == UNCONFIRMED else 0, closed)
+        return Survey(count, count if chosen.reason == UNCONFIRMED else 0, closed, before)
 
-    def placed(self, ids: Sequence[str], now: int) -> list[str]:
-        """Those of some letters that there are, each once, the oldest first. Raises TooManyIds."""
+    def placed(self, ids: Sequence[str], before: int) -> list[str]:
+        """Those of some letters that lie before a place, each once, the oldest first.
+
+        Raises TooManyIds.
+        """
         if len(ids) > IDS_MAX:
             raise TooManyIds(len(ids))
         named = list(dict.fromkeys(ids))
         scores = self._store.zmscore(self._key("dead:at"), named) if named else []
         found = zip(scores, named, strict=True)
-        return [key for _, key in sorted((s, k) for s, k in found if s and s < now * 1000)]
+        return [key for _, key in sorted((s, k) for s, k in found if s and s < before)]
 
-    def _named(self, keys: Sequence[str], now: int) -> Survey:
+    def _named(self, keys: Sequence[str], now: int, before: int) -> Survey:
         packed = self._read("dead", keys)
         reasons = [dead_letters.decode(letter).reason for letter in packed]
-        return Survey(len(keys), reasons.count(UNCONFIRMED), self._closed(iter(keys), now))
+        closed = self._closed(iter(keys), now)
+        return Survey(len(keys), reasons.count(UNCONFIRMED), closed, before)
 
     def _closed(self, keys: Iterator[str], now: int) -> int:
         """How many happened in a billing period that is closed."""

@@ -157,7 +157,7 @@ def test_without_a_rate_it_takes_half_of_the_destinations(account: KableAccount)
     assert [default_rate(one) for one in accounts] == [100, 1, 20, 500]
 
 
-@pytest.mark.parametrize("rate", [0.5, 501, -1])
+@pytest.mark.parametrize("rate", [0.0, 0.5, 501, -1])
 def test_a_rate_outside_its_bounds_is_refused(replays: Replays, rate: float) -> None:
     with pytest.raises(BadRate, match=f"1 to 500 letters a second, found {rate:g}"):
         replays.begin(ALL, rate, "ann")
@@ -222,15 +222,42 @@ def test_what_comes_back_dead_is_not_taken_again(
 
 
 def test_what_may_have_been_recorded_is_left_out_unless_it_is_named(
-    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+    store: redis.Redis, log: Log, account: KableAccount, clock: Clock, replays: Replays
 ) -> None:
     bury(log, clock, 3, ("unconfirmed", "no answer"))
     [first, *others] = keys(store)
-    assert replays.dry_run(ALL) == Survey(0, 0, 0)
+    assert replays.dry_run(ALL) == Survey(0, 0, 0, before=DeadLetters(store, account).end())
     assert replays.dry_run(Filter(reason="unconfirmed")).unconfirmed == 3
     replays.begin([first, first, "9-9-9"], 100, "ann")
     assert step(replays, clock) == 1
     assert keys(store) == others
+
+
+def test_no_more_is_taken_than_a_survey_told(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 3, ("unconfirmed", "no answer"))
+    chosen = Filter(reason="unconfirmed")
+    survey = replays.dry_run(chosen)
+    log.append([admission(n, f"user-{n}") for n in range(3, 8)])
+    bury_logged(log, lambda _: ("unconfirmed", "no answer"), clock.now)
+    shown_to_nobody = keys(store)[3:]
+    clock.now += 1_000
+    begun = replays.begin(chosen, 100, "ann", survey)
+    assert [step(replays, clock), step(replays, clock)] == [3, 0]
+    assert (begun.total, keys(store)) == (3, shown_to_nobody)
+
+
+def test_letters_that_were_buried_by_a_clock_ahead_are_taken(
+    log: Log, clock: Clock, replays: Replays
+) -> None:
+    clock.now += 3_600_000
+    bury(log, clock, 2)
+    clock.now -= 3_600_000
+    log.append([admission(n, "user-9") for n in range(2, 5)])
+    bury_logged(log, lambda _: ("rejected", "why"), clock.now)
+    begun = replays.begin(ALL, 100, "ann")
+    assert (begun.total, step(replays, clock)) == (5, 5)
 
 
 def test_letters_that_are_named_go_the_oldest_first(
@@ -300,7 +327,8 @@ def test_how_many_come_too_late_for_their_period_is_told_beforehand(
 ) -> None:
     bury(log, clock, 4)
     clock.now = 1_769_904_000_000 + 3_600_000  # 2026-02-01T01:00Z; the events are of January 2nd
-    assert replays.dry_run(ALL) == Survey(count=4, unconfirmed=0, closed_period=4)
+    survey = replays.dry_run(ALL)
+    assert (survey.count, survey.unconfirmed, survey.closed_period) == (4, 0, 4)
     later = account.model_copy(update={"billing_day": 2})
     assert Replays(store, later, clock).dry_run(ALL).closed_period == 0
 

@@ -173,6 +173,18 @@ def test_what_a_rule_mapped_keeps_its_feature_as_a_letter(
     assert used(account) == [("u-1", "calls", 1)]
 
 
+def test_a_dry_run_shows_every_part_and_sends_none(
+    store: redis.Redis, log: Log, account: KanaAccount
+) -> None:
+    log.rules.add(CALLS)
+    log.rules.add(PDFS)
+    log.append([track(1, format="pdf"), track(2, "Other")])
+    pumping(store, account.model_copy(update={"dry_run": True}))
+    census = log.census()
+    assert (census.accepted, census.parts, census.dry_run, census.unmapped) == (3, 1, 3, 0)
+    assert used(account) == []
+
+
 def test_a_part_that_an_operator_makes_several_again_is_refused(
     store: redis.Redis, log: Log, account: KanaAccount
 ) -> None:

@@ -45,6 +45,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "dead:reasons": "hash: reason -> number of dead letters; while there are any",
     "flags": "hash: flag -> what somebody has to do by hand; until resolved or lifted",
     "replaying": "hash: dead letter under way again -> its replay; at most 500",
+    "retried": "hash: letter of a replay that waits for a retry -> its replay; until finished",
     "replays": "sorted set: replay -> when it began; the newest 100",
     "replay:": "hash: a replay, its filter and what it came to; with `replays`",
     "replay:ids:": "list: the letters that a replay names; until they are taken",

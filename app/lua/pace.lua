@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- How many letters the replay that runs may move now. Ends it once none is left and none under way.
 --
--- KEYS     1 throttle  2 replays  3 replay:  4 replaying
+-- KEYS     1 throttle  2 replays  3 replay:  4 replaying  5 retried
 -- ARGV     1 now
 -- Returns  {} when there is nothing to do and nothing to tell, else {replay, what is new of it
 --          ('began', 'ended' or ''), letters that it may move, its cursor, until when the pace is
@@ -14,7 +14,7 @@ if not id then return {} end
 local replay, state = KEYS[3] .. id, {}
 local read = redis.call('HGETALL', KEYS[3] .. id)
 for i = 1, #read, 2 do state[read[i]] = read[i + 1] end
-local under_way_of_all = redis.call('HLEN', KEYS[4])
+local under_way_of_all, retried = redis.call('HLEN', KEYS[4]), redis.call('HLEN', KEYS[5])
 
 local function told(news)
   redis.call('HSET', replay, 'told', news)
@@ -26,7 +26,7 @@ local function under_way()
   for _, verb in ipairs({ 'delivered', 'skipped', 'bury', 'park' }) do
     left = left - tonumber(state[verb] or 0)
   end
-  return math.min(left, under_way_of_all)
+  return math.min(left, under_way_of_all + retried)
 end
 
 if state.state ~= 'running' then return state.told ~= 'ended' and told('ended') or {} end
@@ -46,6 +46,7 @@ local room = math.max(0, most - under_way_of_all)
 if state.cursor == 'end' then room = 0 end
 if standing == '' and room == 0 then
   standing = 'waits for ' .. under_way_of_all .. ' that are under way'
+  if under_way_of_all == 0 then standing = 'waits for ' .. retried .. ' that are tried again later' end
 end
 if standing ~= (state.standing or '') then redis.call('HSET', replay, 'standing', standing) end
 

@@ -3,7 +3,7 @@
 -- user waits for, if anything.
 --
 -- KEYS     1 ready  2 log:  3 due:  4 late:  5 blocked:  6 order:  7 behind:  8 unmapped
---          9 unmapped:at  10 day:  11 replaying  12 replay:unmapped
+--          9 unmapped:at  10 day:  11 replaying  12 replay:unmapped  13 retried
 -- ARGV     1 now  2 version of the run  3 the cursor that the caller read  4 the cursor to go on from,
 --          'end' when all was looked at  5 until when its pace is used up  6 how many it looked at,
 --          then for each letter that rules map letter, user
@@ -16,13 +16,15 @@ local now, run = clock(ARGV[1]), KEYS[12]
 local state = redis.call('HMGET', run, 'state', 'version', 'cursor')
 if state[1] ~= 'running' or state[2] ~= ARGV[2] or state[3] ~= ARGV[3] then return -1 end
 
+-- Answers what names it from now on: what is under way, or what waits for a retry and takes no room.
 local function revive(partition, entry, user, delivery)
   if redis.call('HEXISTS', KEYS[5] .. partition, user) == 1 then
     queue_up(KEYS[6], KEYS[7], partition, entry, delivery, user)
-  else
-    redis.call('HSET', KEYS[4] .. partition, entry, delivery)
-    redis.call('ZADD', KEYS[3] .. partition, now, entry)
+    return KEYS[13]
   end
+  redis.call('HSET', KEYS[4] .. partition, entry, delivery)
+  redis.call('ZADD', KEYS[3] .. partition, now, entry)
+  return KEYS[11]
 end
 
 local moved, touched, by_day = 0, {}, {}
@@ -33,8 +35,7 @@ for i = 7, #ARGV, 2 do
     local partition, entry = letter:match('^(%d+)%-(.+)$')
     redis.call('HDEL', KEYS[8], letter)
     redis.call('ZREM', KEYS[9], letter)
-    revive(partition, entry, ARGV[i + 1], delivery)
-    redis.call('HSET', KEYS[11], letter, 'unmapped')
+    redis.call('HSET', revive(partition, entry, ARGV[i + 1], delivery), letter, 'unmapped')
     local day = day_of(entry)
     moved, touched[partition], by_day[day] = moved + 1, true, (by_day[day] or 0) + 1
   end

@@ -5,6 +5,7 @@
 -- KEYS     1 ready  2 log:  3 due:  4 late:  5 blocked:  6 order:  7 behind:  8 dead
 --          9 dead:deliveries  10 dead:at  11 dead:ids  12 dead:groups  13 dead:latest
 --          14 dead:group:  15 dead:reasons  16 day:  17 replaying  18 replay:  19 replay:ids:
+--          20 retried
 -- ARGV     1 now  2 replay  3 its cursor, as the caller read it  4 its cursor from now on, 'end' when
 --          nothing is left  5 until when its pace is used up, then the letters
 -- Returns  how many it moved, or -1 when the replay does not run or its cursor is elsewhere; nothing
@@ -19,13 +20,15 @@ local state = redis.call('HMGET', replay, 'state', 'cursor', 'before')
 if state[1] ~= 'running' or state[2] ~= ARGV[3] then return -1 end
 local before = tonumber(state[3])
 
+-- Answers what names it from now on: what is under way, or what waits for a retry and takes no room.
 local function revive(partition, entry, user, delivery)
   if redis.call('HEXISTS', KEYS[5] .. partition, user) == 1 then
     queue_up(KEYS[6], KEYS[7], partition, entry, delivery, user)
-  else
-    redis.call('HSET', KEYS[4] .. partition, entry, delivery)
-    redis.call('ZADD', KEYS[3] .. partition, now, entry)
+    return KEYS[20]
   end
+  redis.call('HSET', KEYS[4] .. partition, entry, delivery)
+  redis.call('ZADD', KEYS[3] .. partition, now, entry)
+  return KEYS[17]
 end
 
 local moved, touched, by_day = 0, {}, {}
@@ -35,8 +38,7 @@ for i = 6, #ARGV do
   if buried < before then
     local partition, entry = letter:match('^(%d+)%-(.+)$')
     local user, delivery = dig_up(dead, letter)
-    revive(partition, entry, user, delivery)
-    redis.call('HSET', KEYS[17], letter, id)
+    redis.call('HSET', revive(partition, entry, user, delivery), letter, id)
     local day = day_of(entry)
     moved, touched[partition], by_day[day] = moved + 1, true, (by_day[day] or 0) + 1
   end

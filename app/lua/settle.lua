@@ -6,6 +6,7 @@
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 --          27 shown  28 flags  29 rules:state  30 rules:matches
+--          31 retried
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing), then for each delivery
 --          partition, place ('log' or 'late'), entry, verb, wait in ms (once it is finished or
@@ -28,14 +29,15 @@
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
 local SETTLED_MAX, SHOWN_MAX = 500, 100
+local WAITS = { retry = true, block = true, behind = true }
 local SKIPS = { filtered = true, before_cutover = true, dry_run = true }
 
 local now, token, number = clock(ARGV[1]), ARGV[2], ARGV[3]
 local log, due, late = KEYS[4], KEYS[5], KEYS[6]
 local sending, blocked, order, behind = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local dead = graves(KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21])
-local days, replaying, replays = KEYS[22], KEYS[23], KEYS[24]
-local replayed = redis.call('EXISTS', replaying) == 1
+local days, replaying, replays, retried = KEYS[22], KEYS[23], KEYS[24], KEYS[31]
+local replayed = redis.call('EXISTS', replaying, retried) > 0
 
 local function following(i)
   local verb = ARGV[i + 3]
@@ -98,10 +100,19 @@ local function move_up(partition, entry, user)
   redis.call('HSET', blocked .. partition, user, next_entry)
 end
 
-local function count_replay(letter, verb)
+-- What waits for a retry makes room for the next letter of a replay; it still counts for its own.
+local function make_room(letter)
   local replay = redis.call('HGET', replaying, letter)
   if not replay then return end
   redis.call('HDEL', replaying, letter)
+  redis.call('HSET', retried, letter, replay)
+end
+
+local function count_replay(letter, verb)
+  local replay = redis.call('HGET', replaying, letter) or redis.call('HGET', retried, letter)
+  if not replay then return end
+  redis.call('HDEL', replaying, letter)
+  redis.call('HDEL', retried, letter)
   if redis.call('EXISTS', replays .. replay) == 1 then
     redis.call('HINCRBY', replays .. replay, verb, 1)
   end
@@ -128,6 +139,8 @@ end
 
 local function record(partition, entry, verb, i)
   local wait, payload, user = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+  local letter = partition .. '-' .. entry
+  if replayed and WAITS[verb] then make_room(letter) end
   if verb == 'behind' then
     queue_up(order, behind, partition, entry, payload, user)
   elseif verb == 'retry' then
@@ -135,7 +148,6 @@ local function record(partition, entry, verb, i)
   elseif verb == 'block' then
     block(partition, entry, wait, payload, user)
   else
-    local letter = partition .. '-' .. entry
     if verb == 'bury' then
       bury(dead, letter, ARGV[i + 7], payload, now)
     elseif verb == 'dry_run' then

@@ -2,7 +2,7 @@
 -- Puts the parts of a delivery in its place, due at once: each is a delivery of its own from now on.
 --
 -- KEYS     1 holders  2 ready  3 counts  4 log:  5 due:  6 late:  7 blocked:  8 day:  9 replaying
---          10 rules:matches
+--          10 rules:matches  11 retried
 -- ARGV     1 now  2 token, then for each delivery
 --          partition, place ('log' or 'late'), entry, user, the rules that matched it (with spaces
 --          between), number of parts, payload of each part
@@ -33,10 +33,12 @@ local function inherit(partition, user, entry, last)
     redis.call('HSET', blocked .. partition, user, last)
   end
   local letter = partition .. '-' .. entry
-  local replay = redis.call('HGET', KEYS[9], letter)
-  if replay then
-    redis.call('HDEL', KEYS[9], letter)
-    redis.call('HSET', KEYS[9], partition .. '-' .. last, replay)
+  for _, replaying in ipairs({ KEYS[9], KEYS[11] }) do
+    local replay = redis.call('HGET', replaying, letter)
+    if replay then
+      redis.call('HDEL', replaying, letter)
+      redis.call('HSET', replaying, partition .. '-' .. last, replay)
+    end
   end
 end
 

@@ -8,12 +8,13 @@ import pytest
 import redis
 import requests
 
+from app import delivery
 from app.client import Client
 from app.dead_letters import DeadLetters, Filter
 from app.destinations.kable import KABLE, KableAccount
 from app.keys import destination_key
 from app.lane import Lane
-from app.log import Log
+from app.log import Leased, Log, Reading, Settlement, Verb
 from app.pump import Pump, Report
 from app.replays import BadRate, Replay, ReplayRunning, Replays, Survey, TooManyIds, default_rate
 from app.settings import RetrySettings
@@ -287,6 +288,37 @@ def test_a_filter_takes_what_it_matches_and_nothing_else(
         "delivered": 3,
     }
     assert len(keys(store)) == 117
+
+
+def settle_all(log: Log, verb: Verb) -> int:
+    """A pump gives all that is due the same verdict; how many there were."""
+    leased = log.lease("pump", 4)
+    assert isinstance(leased, Leased)
+    heads = log.heads("pump", [Reading(p, "", 0, 500) for p in leased.partitions]).heads
+    if verb == "retry":
+        told = [Settlement(one, verb, 3_600_000, delivery.encode(one.delivery)) for one in heads]
+    else:
+        told = [Settlement(one, verb) for one in heads]
+    log.settle("pump", 1, told)
+    log.release("pump")
+    return len(heads)
+
+
+def test_what_waits_for_a_retry_keeps_no_letter_back_and_still_counts(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 25)
+    begun = replays.begin(ALL, 10, "ann")
+    moved = [(step(replays, clock), settle_all(log, "retry")) for _ in range(3)]
+    assert moved == [(10, 10), (10, 10), (5, 5)]
+    assert (step(replays, clock), told(replays, begun).under_way) == (0, 25)
+    assert told(replays, begun).standing == "waits for 25 that are tried again later"
+    clock.now += 3_600_000
+    assert (settle_all(log, "delivered"), step(replays, clock)) == (25, 0)
+    assert (told(replays, begun).state, told(replays, begun).delivered) == ("done", 25)
+    assert (
+        store.exists(*(destination_key("kable", name) for name in ("replaying", "retried"))) == 0
+    )
 
 
 def test_there_is_one_replay_at_a_time(log: Log, clock: Clock, replays: Replays) -> None:

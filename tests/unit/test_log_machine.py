@@ -380,25 +380,21 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_letter_that_is_replayed_is_counted_once(self) -> None:
-        under_way = self.store.hgetall(destination_key("kable", "replaying"))
-        names = [
-            (p, place) for p in range(2 * ACCOUNT.partitions) for place in ("late:", "behind:")
-        ]
-        pipe = self.store.pipeline(transaction=False)
-        for partition, place in names:
-            pipe.hkeys(destination_key("kable", place) + str(partition))
-        found = zip(names, pipe.execute(), strict=True)
-        waiting = {f"{p}-{entry.decode()}".encode() for (p, _), some in found for entry in some}
-        assert set(under_way) <= waiting
-        assert len(under_way) <= 500
+        replaying, retried = (
+            self.store.hgetall(destination_key("kable", name)) for name in ("replaying", "retried")
+        )
+        late, behind = self._entries("late:"), self._entries("behind:")
+        assert set(replaying) <= late
+        assert set(retried) <= late | behind
+        assert not set(replaying) & set(retried)
+        assert len(replaying) <= 500
+        under_way = Counter([*replaying.values(), *retried.values()])
         for replay in map(self.replays.one, self.begun[-2:]):
             assert replay
-            mine = [one for one in under_way.values() if one.decode() == replay.id]
-            assert replay.under_way == len(mine)
+            assert replay.under_way == under_way[replay.id.encode()]
             assert replay.replayed <= replay.total
-        remapped = [one for one in under_way.values() if one == b"unmapped"]
         run = self.remapping.run()
-        assert (run.under_way if run else 0) == len(remapped)
+        assert (run.under_way if run else 0) == under_way[b"unmapped"]
 
     @invariant()
     def deaths_in_a_row_are_counted(self) -> None:
@@ -481,6 +477,13 @@ class LogMachine(RuleBasedStateMachine):
     def _replay_runs(self) -> bool:
         newest = destination_key("kable", "replay:") + self.begun[-1] if self.begun else ""
         return self.store.hget(newest, "state") == b"running"
+
+    def _entries(self, name: str) -> set[bytes]:
+        """What lies in the hashes of all partitions, named as dead letters are."""
+        pipe = self.store.pipeline(transaction=False)
+        for partition in range(2 * ACCOUNT.partitions):
+            pipe.hkeys(destination_key("kable", name) + str(partition))
+        return {b"%d-%s" % (p, entry) for p, some in enumerate(pipe.execute()) for entry in some}
 
     def _places(self) -> set[str]:
         return set(self._placed())

@@ -16,6 +16,7 @@ from typing import cast
 
 import redis
 
+from app import full
 from app.keys import PREFIX
 
 WORKERS = f"{PREFIX}workers"
@@ -42,8 +43,8 @@ class Worker:
 def announce(store: redis.Redis, worker: Worker, queues: Iterable[str], now: int) -> None:
     """A worker consumes these queues now (ms since the epoch)."""
     with store.pipeline(transaction=False) as pipeline:
-        pipeline.zadd(WORKERS, dict.fromkeys(queues, now))
-        pipeline.zadd(PROCESSES, {worker.member: now})
+        full.write(pipeline, "ZADD", WORKERS, *(word for name in queues for word in (now, name)))
+        full.write(pipeline, "ZADD", PROCESSES, now, worker.member)
         for key in (WORKERS, PROCESSES):
             pipeline.zremrangebyscore(key, "-inf", now - _ms(FORGOTTEN))
         pipeline.execute()
@@ -56,7 +57,7 @@ def leave(store: redis.Redis, worker: Worker) -> None:
 
 def announce_tick(store: redis.Redis, now: int) -> None:
     """The tick runs now (ms since the epoch)."""
-    store.set(TICKS, now, px=FORGOTTEN)
+    full.write(store, "SET", TICKS, now, "PX", _ms(FORGOTTEN))
 
 
 def live_queues(store: redis.Redis, since: int) -> frozenset[str]:

@@ -1,12 +1,14 @@
 """Wakes: Celery messages that name a destination and carry no event.
 
 Losing or repeating one loses and repeats nothing: the tick sends another. The only module of `app`
-that knows Celery, and of its tasks only the names.
+that knows Celery, and of its tasks only the names; `broker.py` knows its transport.
 """
 
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+
+from app import broker
 
 PUMP_TASK = "relay.pump"
 EXPIRES_S = 600
@@ -36,6 +38,7 @@ class Wakes:
     """Sends wakes through the broker."""
 
     def __init__(self, broker_url: str) -> None:
+        broker.install()
         self._celery = Celery("relay-wakes", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             broker_transport_options=TRANSPORT_OPTIONS,

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Queue
 
-from app import telemetry
+from app import broker, telemetry
 from app.destinations import ACCOUNTS
 from app.pump import LINGER_S, SLICE_S
 from app.settings import Settings, load_or_exit
@@ -34,6 +34,7 @@ def hard_limit_s() -> float:
 
 def configuration() -> dict[str, Any]:
     """How Celery is set: wakes are worthless, so nothing is kept, repeated or reported."""
+    broker.install()
     return {
         "broker_url": settings().broker_url.get_secret_value(),
         "broker_transport_options": TRANSPORT_OPTIONS,

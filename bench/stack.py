@@ -107,8 +107,10 @@ class Stack:
             return sum(pipe.execute())
 
     def messages(self) -> int:
-        """Celery messages sent so far; while no event is refused nothing else pushes to a list."""
-        return int(self.store.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
+        """Celery messages sent so far: pushes to lists, less those to rings, which are trimmed."""
+        stats = self.store.info("commandstats")
+        pushed, trimmed = (stats.get(f"cmdstat_{name}", {}) for name in ("lpush", "ltrim"))
+        return int(pushed.get("calls", 0) - trimmed.get("calls", 0))
 
     @contextlib.contextmanager
     def away(self, name: str) -> Iterator[None]:

@@ -134,6 +134,7 @@ class _Ingest:
         self._session.trust_env = False
         self._session.auth = (write_key, "")
         self._session.headers["Content-Type"] = "application/json"
+        self._session.headers["Relay-Lane"] = "bulk"
 
     def __enter__(self) -> "_Ingest":
         return self
@@ -144,7 +145,7 @@ class _Ingest:
     def take(self, batch: Batch) -> Answer:
         try:
             answer = self._session.post(
-                f"{self.url}/v1/import", data=batch.body, timeout=TIMEOUT_S, allow_redirects=False
+                f"{self.url}/v1/batch", data=batch.body, timeout=TIMEOUT_S, allow_redirects=False
             )
         except (requests.ConnectionError, requests.Timeout) as error:
             return Away(f"ingest does not answer at {self.url} ({type(error).__name__})")

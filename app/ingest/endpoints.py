@@ -24,6 +24,8 @@ from app.settings import Settings
 Endpoint = Callable[[Request], Awaitable[Answer]]
 Methods = Mapping[str, Endpoint]
 
+LANE = b"relay-lane"  # a header of our own: SDKs send live events to /v1/import too
+BULK = b"bulk"
 LETTERS = {type_[0]: type_ for type_ in TYPES}
 
 _WITH_PARAMETER = {"projects": "{key}", "webhook": "{source}"}
@@ -49,8 +51,7 @@ class Endpoints:
         """What is done at each path, without the slash in which it may end."""
         return {
             **{f"/v1/{type_}": {"POST": self._taking(single(type_))} for type_ in TYPES},
-            "/v1/batch": {"POST": self._taking(batch)},
-            "/v1/import": {"POST": self._taking(batch, bulk=True)},
+            **{f"/v1/{name}": {"POST": self._taking(batch)} for name in ("batch", "import")},
             **{
                 f"/v1/{letter}": {"POST": self._taking(single(type_), from_users=True)}
                 for letter, type_ in LETTERS.items()
@@ -63,7 +64,7 @@ class Endpoints:
             "/openapi.json": {"GET": self._described},
         }
 
-    def _taking(self, take: Take, *, from_users: bool = False, bulk: bool = False) -> Endpoint:
+    def _taking(self, take: Take, *, from_users: bool = False) -> Endpoint:
         bytes_max = self._settings.request_bytes_max
 
         async def taken(request: Request) -> Answer:
@@ -78,6 +79,7 @@ class Endpoints:
             client = NOBODY
             if from_users or b'"direct"' in sent:
                 client = self._client(request, from_users=from_users)
+            bulk = request.headers.get(LANE) == BULK
             return await self._reception.answer(
                 take, request.authorization, sent, client, bulk=bulk
             )

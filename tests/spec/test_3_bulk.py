@@ -116,15 +116,18 @@ def test_a_request_has_either_live_events_or_bulk(
     assert sorted(map(sorted, halves)) == [[False], [True]]
 
 
-def test_what_comes_as_import_is_bulk_and_everything_else_is_live(
+def test_what_its_header_names_as_bulk_is_bulk_and_everything_else_is_live(
     ingest: Sender, store: redis.Redis
 ) -> None:
-    for path in ("/v1/import", "/v1/import/", "/v1/batch", "/v1/b"):
+    for path in ("/v1/import", "/v1/b"):
         assert answered(ingest.send_to(path, {"batch": [track(messageId=path)]})) == OK
-    assert answered(ingest.send_to("/v1/track", track(messageId="/v1/track"))) == OK
+    backfill = {"Relay-Lane": b"bulk"}
+    sent = ingest.send_to("/v1/batch", {"batch": [track(messageId="batch")]}, headers=backfill)
+    assert answered(sent) == OK
+    assert answered(ingest.send_to("/v1/track", track(messageId="one"), headers=backfill)) == OK
     found = {p: store.xrange(f"relay:{{usage}}:log:{p}") for p in (0, 1)}
     ids = {p: [fields[b"i"].decode() for _, fields in entries] for p, entries in found.items()}
-    assert ids == {0: ["/v1/batch", "/v1/b", "/v1/track"], 1: ["/v1/import", "/v1/import/"]}
+    assert ids == {0: ["/v1/import", "/v1/b"], 1: ["batch", "one"]}
 
 
 def test_a_repeat_is_known_whether_it_comes_as_bulk_or_live(store: redis.Redis) -> None:

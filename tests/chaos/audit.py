@@ -29,7 +29,11 @@ LASTING = (
     "settled",
     "day:",
     "actions",
-    "replay",
+    "replays",
+    "replay:",
+    "flags",
+    "rules",
+    "shown",
 )
 
 

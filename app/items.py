@@ -121,10 +121,10 @@ def trace(trace: Trace) -> Item:
     }
 
 
-def letter(destination: str, key: str, one: Letter) -> Item:
+def letter(destination: str, id_: str, one: Letter) -> Item:
     """What a list shows of a letter; `message_id` names the part as well, where it is one."""
     return {
-        "id": key,
+        "id": id_,
         "destination": destination,
         "message_id": one.id,
         "reason": one.reason,
@@ -170,7 +170,7 @@ def flag(destination: str, one: Flagged) -> Item:
 def opened(destination: str, one: Opened) -> Item:
     """A letter with its event and its attempts; `original` is the event before an edit."""
     return {
-        **letter(destination, one.key, one.letter),
+        **letter(destination, one.id, one.letter),
         "source": one.letter.source,
         "accepted_at": instant(one.letter.accepted_at),
         "attempts": [attempt(tried) for tried in one.delivery.attempts],
@@ -182,7 +182,7 @@ def opened(destination: str, one: Opened) -> Item:
 def exported(destination: str, one: Opened) -> Item:
     """A letter and its event."""
     return {
-        **letter(destination, one.key, one.letter),
+        **letter(destination, one.id, one.letter),
         "payload": payload(one.delivery.event),
     }
 

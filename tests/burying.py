@@ -34,7 +34,7 @@ def bury(
 
 
 def bury_logged(log: Log, fault: Callable[[int], Fault] = three_faults, now: int = 0) -> None:
-    """Bury all that lies in the log, at most 5,000 of a partition."""
+    """Bury all that lies in the log or is due again, at most 5,000 of a partition."""
     token = "burying"
     settlements = [_buried(head, fault, now) for head in _heads(log, token)]
     for n in range(0, len(settlements), SETTLED_AT_ONCE):
@@ -56,7 +56,7 @@ def admission(number: int) -> Admission:
 def _heads(log: Log, token: str) -> Iterator[Head]:
     leased = log.lease(token, log.layout.partitions)
     assert isinstance(leased, Leased)
-    readings = [Reading(p, "", APPENDED_AT_ONCE, 0) for p in leased.partitions]
+    readings = [Reading(p, "", APPENDED_AT_ONCE, APPENDED_AT_ONCE) for p in leased.partitions]
     found = log.heads(token, readings).heads
     yield from sorted(found, key=_number)
 

@@ -110,7 +110,7 @@ def show(
 ) -> None:
     """Show one letter: every attempt, what you sent, the last request and its response.
 
-    Example: relay dead-letters show 3-1767225600000-0
+    Example: relay dead-letters show 3-1767225600000-0.hefg8dts00
     """
     from app.cli.letters import show_letter
 
@@ -134,7 +134,7 @@ def edit(
     Nothing is sent until you replay it. The first event stays beside the new one until the
     delivery is finished.
 
-    Example: relay dead-letters edit 3-1767225600000-0 --file mended.json
+    Example: relay dead-letters edit 3-1767225600000-0.hefg8dts00 --file mended.json
     """
     from app.cli.letters_changed import edit_letter
 

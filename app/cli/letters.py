@@ -18,7 +18,7 @@ from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.opened import described
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
-from app.dead_letters import BadFilter, Buried, DeadLetters, Filter, Opened, Page
+from app.dead_letters import BadFilter, Buried, BuriedAgain, DeadLetters, Filter, Opened, Page
 from app.settings import DestinationSettings, Settings
 
 COLUMNS = ("id", "destination", "buried_at", "reason", "event", "user", "attempts", "message")
@@ -51,8 +51,8 @@ class Place:
     opened: Opened
 
     @property
-    def key(self) -> str:
-        return self.opened.key
+    def id(self) -> str:
+        return self.opened.id
 
 
 def list_letters(
@@ -64,7 +64,7 @@ def list_letters(
     with opened_store(settings, chosen.destination) as kept:
         pages = {id_: one.letters.page(filter_, cursor, limit) for id_, one in kept.items()}
     found, next_cursor = merged(pages, limit)
-    listed = [items.letter(id_, one.key, one.letter) for id_, one in found]
+    listed = [items.letter(id_, one.id, one.letter) for id_, one in found]
     if as_json:
         show_json({"items": listed, "next_cursor": next_cursor})
         return DONE
@@ -134,10 +134,17 @@ def opened_store(settings: Settings, destination: str | None) -> Iterator[dict[s
 
 def place_of(kept: dict[str, Kept], letter: str) -> Place:
     """Where a letter lies; ends when it lies nowhere, or in several destinations."""
-    opened = ((one, one.letters.open(letter)) for one in kept.values())
-    found = [Place(one, lies) for one, lies in opened if lies is not None]
+    found: list[Place] = []
+    why = absent(letter, kept)
+    for one in kept.values():
+        try:
+            opened = one.letters.open(letter)
+        except BuriedAgain as again:
+            opened, why = None, str(again)
+        if opened is not None:
+            found.append(Place(one, opened))
     if not found:
-        leave(absent(letter, kept), FAILED)
+        leave(why, FAILED)
     if len(found) > 1:
         where = " and ".join(place.kept.account.id for place in found)
         leave(f"{where} have a letter {letter}: name one with --destination", WRONG_USE)

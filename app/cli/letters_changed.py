@@ -15,7 +15,7 @@ from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.letters import Kept, absent, filter_of, opened_store, place_of
 from app.cli.tables import show_json
 from app.cli.who import operator
-from app.dead_letters import BadPayload, Changed, End, Filter
+from app.dead_letters import BadPayload, BuriedAgain, Changed, End, Filter
 from app.destinations import KINDS
 from app.settings import Settings
 
@@ -61,6 +61,8 @@ def edit_letter(
             edited = place.kept.letters.edit(letter, event, accepts)
         except BadPayload as error:
             leave(f"the event is refused: {error}", FAILED)
+        except BuriedAgain as again:
+            leave(str(again), FAILED)
         except Changed:
             leave(f"letter {letter} was changed meanwhile: look at it again", FAILED)
         if edited is None:
@@ -104,14 +106,14 @@ def _destination(settings: Settings, wish: Discarding) -> str | None:
 def _by_ids(kept: dict[str, Kept], wish: Discarding) -> list[Aim]:
     """The letters of each destination; ends when one lies nowhere, before anything is done."""
     places = [place_of(kept, letter) for letter in dict.fromkeys(wish.ids)]
-    keys = {id_: [one.key for one in places if one.kept.account.id == id_] for id_ in kept}
-    return [_named(kept[id_], mine, wish.end) for id_, mine in keys.items() if mine]
+    mine = {id_: [one.id for one in places if one.kept.account.id == id_] for id_ in kept}
+    return [_named(kept[id_], ids, wish.end) for id_, ids in mine.items() if ids]
 
 
-def _named(kept: Kept, keys: Sequence[str], end: End) -> Aim:
-    more = len(keys) - NAMED_MAX
-    about = ", ".join(keys[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
-    return Aim(kept, len(keys), about, lambda: iter([kept.letters.discard(keys, end)]))
+def _named(kept: Kept, ids: Sequence[str], end: End) -> Aim:
+    more = len(ids) - NAMED_MAX
+    about = ", ".join(ids[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+    return Aim(kept, len(ids), about, lambda: iter([kept.letters.discard(ids, end)]))
 
 
 def _by_filter(kept: dict[str, Kept], filter_: Filter, end: End) -> Aim:

@@ -18,7 +18,7 @@ def described(destination: str, opened: Opened) -> str:
 
 def _lines(destination: str, opened: Opened) -> Iterator[str]:
     letter, tried = opened.letter, opened.delivery
-    yield f"dead letter  {opened.key} of {destination}"
+    yield f"dead letter  {opened.id} of {destination}"
     yield f"message id   {letter.id}"
     yield f"reason       {letter.reason}: {letter.message}"
     yield f"event        {letter.event}, user {letter.user}, source {letter.source}"
@@ -53,7 +53,7 @@ def _exchange(last: Attempt | None) -> Iterator[str]:
 
 
 def _advice(destination: str, opened: Opened) -> Iterator[str]:
-    commands, about = "relay dead-letters", f"{opened.key} --destination {destination}"
+    commands, about = "relay dead-letters", f"{opened.id} --destination {destination}"
     if opened.letter.reason == "unconfirmed":
         yield from _doubt(opened)
         yield f"compare:       relay reconcile {destination}"

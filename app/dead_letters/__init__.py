@@ -1,9 +1,11 @@
 """Dead letters: deliveries that wait for an operator's decision."""
 
+from app.dead_letters.burial import Burial
 from app.dead_letters.edit import BadPayload
 from app.dead_letters.filter import BadFilter, Filter
 from app.dead_letters.index import Buried
 from app.dead_letters.kept import (
+    BuriedAgain,
     Changed,
     DeadLetters,
     End,
@@ -16,7 +18,9 @@ from app.dead_letters.letters import Letter, decode, encode, letter
 __all__ = [
     "BadFilter",
     "BadPayload",
+    "Burial",
     "Buried",
+    "BuriedAgain",
     "Changed",
     "DeadLetters",
     "End",

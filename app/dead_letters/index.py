@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 import redis
 
+from app.dead_letters.burial import Burial
 from app.dead_letters.filter import Filter
 from app.dead_letters.letters import Letter, decode
 from app.dead_letters.walk import Entry, Span, walk
@@ -24,6 +25,10 @@ class Buried:
     key: str
     at: int
     letter: Letter
+
+    @property
+    def id(self) -> str:
+        return Burial(self.key, self.at).id
 
 
 class Index:

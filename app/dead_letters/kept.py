@@ -11,6 +11,7 @@ import redis
 
 from app import delivery
 from app.clock import Clock
+from app.dead_letters.burial import Burial
 from app.dead_letters.edit import edited
 from app.dead_letters.filter import Filter
 from app.dead_letters.index import Buried, Index
@@ -34,9 +35,18 @@ class Changed(Exception):
     """The letter was replayed, discarded or edited meanwhile. Nothing was changed."""
 
 
+class BuriedAgain(Exception):
+    """The id is of a former burial: the letter was replayed and came back as `now`."""
+
+    def __init__(self, id_: str, now: Buried) -> None:
+        again = f"was replayed and buried again as {now.letter.reason}"
+        super().__init__(f"the dead letter {id_} {again}: see {now.id}")
+        self.now = now
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What failed alike; moments in ms since the epoch, `sample` is the key of the newest letter.
+    """What failed alike; moments in ms since the epoch, `sample` is the id of the newest letter.
 
     `message` and `status` are those of the first letter.
     """
@@ -64,8 +74,22 @@ class Opened:
     """A letter with its delivery: the event and all attempts."""
 
     key: str
+    at: int
     letter: Letter
     delivery: Delivery
+
+    @property
+    def id(self) -> str:
+        return Burial(self.key, self.at).id
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A letter as the store keeps it."""
+
+    at: int
+    packed: bytes
+    payload: bytes
 
 
 class DeadLetters:
@@ -142,10 +166,13 @@ class DeadLetters:
         newest = self._store.zrange(at, -1, -1, withscores=True)
         return int(cast("list[tuple[bytes, float]]", newest)[0][1]) + 1 if newest else 0
 
-    def open(self, key: str) -> Opened | None:
-        """A letter with its delivery; None when there is none of this key."""
-        found = self._kept(key)
-        return None if found is None else Opened(key, decode(found[0]), delivery.decode(found[1]))
+    def open(self, id_: str) -> Opened | None:
+        """A letter with its delivery; None when there is none. Raises BuriedAgain."""
+        named = Burial.named(id_)
+        found = None if named is None else self._lying(named)
+        if named is None or found is None:
+            return None
+        return Opened(named.key, named.at, decode(found.packed), delivery.decode(found.payload))
 
     def opened(self, filter_: Filter) -> Iterator[Opened]:
         """All that match, the oldest first, each with its delivery; read in pages."""
@@ -155,53 +182,67 @@ class DeadLetters:
             payloads = self._store.hmget(deliveries, [one.key for one in some])
             for one, payload in zip(some, cast("list[bytes | None]", payloads), strict=True):
                 if payload is not None:
-                    yield Opened(one.key, one.letter, delivery.decode(payload))
+                    yield Opened(one.key, one.at, one.letter, delivery.decode(payload))
 
-    def edit(self, key: str, event: bytes, accepts: Collection[str]) -> Opened | None:
+    def edit(self, id_: str, event: bytes, accepts: Collection[str]) -> Opened | None:
         """Give a letter another event, of a type that the destination accepts; None without it.
 
-        The first event stays beside the new one until the delivery is finished. Raises BadPayload
-        and Changed.
+        The first event stays beside the new one until the delivery is finished. Raises BadPayload,
+        BuriedAgain and Changed.
         """
-        found = self._kept(key)
-        if found is None:
+        named = Burial.named(id_)
+        found = None if named is None else self._lying(named)
+        if named is None or found is None:
             return None
-        packed, payload = found
-        new = edited(delivery.decode(payload), event, accepts)
-        letter = msgspec.structs.replace(decode(packed), event=event_name(new.event))
-        seen = sha1(payload, usedforsecurity=False).hexdigest()
-        if not self._scripts.run("edit", key, seen, delivery.encode(new), encode(letter)):
+        new = edited(delivery.decode(found.payload), event, accepts)
+        letter = msgspec.structs.replace(decode(found.packed), event=event_name(new.event))
+        seen = sha1(found.packed + found.payload, usedforsecurity=False).hexdigest()
+        if not self._scripts.run("edit", named.key, seen, delivery.encode(new), encode(letter)):
             raise Changed
-        return Opened(key, letter, new)
+        return Opened(named.key, named.at, letter, new)
 
-    def discard(self, keys: Sequence[str], as_: End = "discarded") -> int:
+    def discard(self, ids: Sequence[str], as_: End = "discarded") -> int:
         """Let go of letters for good; how many of them there were."""
+        burials = [one for id_ in ids if (one := Burial.named(id_))]
         return sum(
-            cast("int", self._scripts.run("discard", as_, *keys[n : n + DISCARDED_AT_ONCE]))
-            for n in range(0, len(keys), DISCARDED_AT_ONCE)
+            self._discard(burials[n : n + DISCARDED_AT_ONCE], as_)
+            for n in range(0, len(burials), DISCARDED_AT_ONCE)
         )
 
     def discard_all(self, filter_: Filter, before: int, as_: End = "discarded") -> Iterator[int]:
         """Let go of all that match and lie before a place; how many, step by step."""
-        found = self._keys(filter_, _span(filter_, before))
-        while keys := list(islice(found, DISCARDED_AT_ONCE)):
-            yield self.discard(keys, as_)
+        found = self._burials(filter_, _span(filter_, before))
+        while burials := list(islice(found, DISCARDED_AT_ONCE)):
+            yield self._discard(burials, as_)
 
-    def _keys(self, filter_: Filter, span: Span) -> Iterator[str]:
-        """The keys of what matches, the oldest first; letters are read only where a scan must."""
+    def _discard(self, burials: Sequence[Burial], as_: End) -> int:
+        words = (word for one in burials for word in (one.key, one.at))
+        return cast("int", self._scripts.run("discard", as_, *words))
+
+    def _burials(self, filter_: Filter, span: Span) -> Iterator[Burial]:
+        """What matches, the oldest first; letters are read only where a scan must."""
         for entries in self._index.entries(filter_, span, STEP, newest_first=False):
             if filter_.scans:
-                yield from (one.key for one in self._index.read(filter_, entries))
+                yield from (Burial(one.key, one.at) for one in self._index.read(filter_, entries))
             else:
-                yield from (key for _, key in entries)
+                yield from (Burial(key, at) for at, key in entries)
 
-    def _kept(self, key: str) -> tuple[bytes, bytes] | None:
-        """What lists show of a letter, and its delivery."""
+    def _lying(self, named: Burial) -> Lying | None:
+        """What the store keeps of a letter. Raises BuriedAgain."""
+        dead, deliveries, at = (
+            destination_key(self._account.id, name)
+            for name in ("dead", "dead:deliveries", "dead:at")
+        )
         pipe = self._store.pipeline(transaction=True)
-        for name in ("dead", "dead:deliveries"):
-            pipe.hget(destination_key(self._account.id, name), key)
-        packed, payload = cast("list[bytes | None]", pipe.execute())
-        return None if packed is None or payload is None else (packed, payload)
+        pipe.hget(dead, named.key)
+        pipe.hget(deliveries, named.key)
+        pipe.zscore(at, named.key)
+        packed, payload, place = pipe.execute()
+        if place is None:
+            return None
+        if int(place) != named.at:
+            raise BuriedAgain(named.id, Buried(named.key, int(place), decode(packed)))
+        return Lying(int(place), packed, payload)
 
 
 def _span(filter_: Filter, before: int | None, after: int = -1) -> Span:
@@ -228,4 +269,4 @@ def _group(
     ((_, first_at),), ((sample, last_at),) = first, last
     moments = int(first_at) // MICROSECONDS, int(last_at) // MICROSECONDS
     about = letter.reason, letter.message, letter.status
-    return Group(id_, *about, count, *moments, sample.decode())
+    return Group(id_, *about, count, *moments, Burial(sample.decode(), int(last_at)).id)

@@ -10,9 +10,10 @@ from app.segment import Event
 class Letter(msgspec.Struct, frozen=True, array_like=True):
     """What lists show of a buried delivery; the delivery itself lies beside it.
 
-    Its key is `<partition>-<entry>`. Scripts read the first four: `id` is the delivery's, `reason`
-    is from a closed set, `group` names what failed alike, `user` is the key of its order. Moments
-    are in ms since the epoch; `status` is that of the last answer.
+    Its key is `<partition>-<entry>`, the same each time it is buried. Scripts read the first four:
+    `id` is the delivery's, `reason` is from a closed set, `group` names what failed alike, `user`
+    is the key of its order. Moments are in ms since the epoch; `status` is that of the last
+    answer.
     """
 
     id: str

@@ -3,14 +3,16 @@
 --
 -- KEYS     1 counts  2 dead  3 dead:deliveries  4 dead:at  5 dead:ids  6 dead:groups
 --          7 dead:latest  8 dead:group:  9 dead:reasons  10 day:
--- ARGV     1 now  2 what they count as, 'discarded' or 'delivered', then the letters
--- Returns  how many there were
+-- ARGV     1 now  2 what they count as, 'discarded' or 'delivered', then for each letter
+--          letter, when it was buried
+-- Returns  how many there were, those not counted that were buried again since
 --
 -- What is deleted is deleted before anything is written. A second run finds none of them.
 local dead = graves(KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 local total, tally = 0, {}
-for i = 3, #ARGV do
-  if dig_up(dead, ARGV[i]) then
+for i = 3, #ARGV, 2 do
+  local buried = tonumber(redis.call('ZSCORE', dead.at, ARGV[i]) or -1)
+  if buried == tonumber(ARGV[i + 1]) and dig_up(dead, ARGV[i]) then
     local day = day_of(ARGV[i]:match('^%d+%-(.+)$'))
     total, tally[day] = total + 1, (tally[day] or 0) + 1
   end

@@ -11,7 +11,7 @@ import redis
 
 from app import dead_letters, delivery
 from app.billing import closed_before
-from app.dead_letters import DeadLetters, Filter
+from app.dead_letters import Burial, DeadLetters, Filter
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.segment import Event
@@ -24,7 +24,7 @@ DATED_MAX = 50_000
 READ_AT_ONCE = 500
 
 Chosen = Filter | Sequence[str]
-"""A filter, or the keys of letters."""
+"""A filter, or the ids of letters."""
 
 
 class TooManyIds(ValueError):
@@ -75,16 +75,18 @@ class Surveyor:
         return Survey(count, count if chosen.reason == UNCONFIRMED else 0, closed, before)
 
     def placed(self, ids: Sequence[str], before: int) -> list[str]:
-        """Those of some letters that lie before a place, each once, the oldest first.
+        """The keys of those letters that lie before a place, each once, the oldest first.
 
         Raises TooManyIds.
         """
         if len(ids) > IDS_MAX:
             raise TooManyIds(len(ids))
-        named = list(dict.fromkeys(ids))
-        scores = self._store.zmscore(self._key("dead:at"), named) if named else []
-        found = zip(scores, named, strict=True)
-        return [key for _, key in sorted((s, k) for s, k in found if s and s < before)]
+        named = {one for id_ in ids if (one := Burial.named(id_)) and one.at < before}
+        oldest_first = sorted(named, key=lambda one: one.at)
+        keys = [one.key for one in oldest_first]
+        places = self._store.zmscore(self._key("dead:at"), keys) if keys else []
+        lying = zip(oldest_first, places, strict=True)
+        return [one.key for one, place in lying if place == one.at]
 
     def _named(self, keys: Sequence[str], now: int, before: int) -> Survey:
         packed = self._read("dead", keys)

@@ -12,16 +12,20 @@ from app.clock import milliseconds
 from app.dead_letters import (
     BadFilter,
     BadPayload,
+    Burial,
     Buried,
+    BuriedAgain,
     Changed,
     DeadLetters,
     Filter,
     Group,
 )
+from app.dead_letters.kept import Lying
 from app.fingerprint import fingerprint
 from app.keys import destination_key
 from app.ledger import days
 from app.log import Log
+from app.replays import Replays
 from app.settings import DestinationSettings
 from tests.burying import FAULTS, Fault, admission, bury, bury_logged
 from tests.told import Clock
@@ -99,7 +103,7 @@ def test_what_failed_alike_is_one_group_with_its_count_and_its_ends(
         count=18,
         first_at=BEGINNING,
         last_at=BEGINNING,
-        sample=last.key,
+        sample=last.id,
     )
     assert first.letter.id == "m-1"
     assert [group.count for group in letters.groups("unconfirmed")] == [1]
@@ -120,7 +124,7 @@ def test_letters_that_come_while_one_pages_move_nothing(
     clock.now += 1
     log.append([admission(99)])
     bury_logged(log, now=clock.now)
-    letters.discard([page.items[3].key])
+    letters.discard([page.items[3].id])
     assert numbers(letters.page(Filter(), page.next_cursor, 10).items) == list(range(9, -1, -1))
 
 
@@ -210,10 +214,10 @@ def test_a_letter_is_opened_with_its_event_and_its_attempts(
 ) -> None:
     bury(log, 1)
     [found] = letters.page(Filter()).items
-    opened = letters.open(found.key)
+    opened = letters.open(found.id)
     assert opened is not None
     assert (opened.letter, json.loads(opened.delivery.event)["userId"]) == (found.letter, "u-0")
-    assert letters.open("0-0-0") is None
+    assert letters.open("0-0-0.0") is None
 
 
 @pytest.mark.parametrize("end", ["discarded", "delivered"])
@@ -221,9 +225,9 @@ def test_what_is_discarded_is_finished_and_nothing_names_it_any_more(
     letters: DeadLetters, log: Log, store: redis.Redis, end: str
 ) -> None:
     bury(log, 250)
-    keys = [one.key for one in letters.scan(Filter())]
-    assert letters.discard(keys, "delivered" if end == "delivered" else "discarded") == 250
-    assert letters.discard(keys) == 0
+    ids = [one.id for one in letters.scan(Filter())]
+    assert letters.discard(ids, "delivered" if end == "delivered" else "discarded") == 250
+    assert letters.discard(ids) == 0
     assert (getattr(log.census(), end), log.census().dead) == (250, 0)
     assert list(store.scan_iter(destination_key("kable", "dead") + "*")) == []
 
@@ -251,12 +255,12 @@ def test_an_edited_event_keeps_every_byte_of_its_values_and_the_first_one_beside
 ) -> None:
     bury(log, 1)
     [found] = letters.page(Filter()).items
-    before = letters.open(found.key)
+    before = letters.open(found.id)
     assert before is not None
     first = b'{ "messageId": "m-0", "type": "track", "event": "One", "n": 1.10e0 }'
     for event in (first, event_of(0)):
-        edited = letters.edit(found.key, event, ACCEPTS)
-    opened = letters.open(found.key)
+        edited = letters.edit(found.id, event, ACCEPTS)
+    opened = letters.open(found.id)
     assert opened == edited
     assert opened is not None
     assert opened.delivery.event == b'{"messageId":"m-0","type":"track","event":"Mended"}'
@@ -283,11 +287,11 @@ def test_an_event_that_cannot_take_the_place_is_refused_by_its_field(
 ) -> None:
     bury(log, 1)
     [found] = letters.page(Filter()).items
-    before = letters.open(found.key)
+    before = letters.open(found.id)
     with pytest.raises(BadPayload, match=why):
-        letters.edit(found.key, event, ACCEPTS)
-    assert letters.open(found.key) == before
-    assert letters.edit("0-0-0", event, ACCEPTS) is None
+        letters.edit(found.id, event, ACCEPTS)
+    assert letters.open(found.id) == before
+    assert letters.edit("0-0-0.0", event, ACCEPTS) is None
 
 
 def test_a_letter_that_was_changed_meanwhile_is_not_edited(
@@ -299,14 +303,62 @@ def test_a_letter_that_was_changed_meanwhile_is_not_edited(
     class Slow(DeadLetters):
         """Between its reading and its writing another operator edits the letter."""
 
-        def _kept(self, key: str) -> tuple[bytes, bytes] | None:
-            kept = super()._kept(key)
-            letters.edit(found.key, event_of(0), ACCEPTS)
-            return kept
+        def _lying(self, named: Burial) -> Lying | None:
+            lying = super()._lying(named)
+            letters.edit(found.id, event_of(0), ACCEPTS)
+            return lying
 
     with pytest.raises(Changed):
-        Slow(store, ACCOUNT).edit(found.key, event_of(0, event="Other"), ACCEPTS)
+        Slow(store, ACCOUNT).edit(found.id, event_of(0, event="Other"), ACCEPTS)
     assert [one.letter.event for one in letters.scan(Filter())] == ["Mended"]
+
+
+def bury_again(store: redis.Redis, log: Log, clock: Clock, fault: Fault) -> None:
+    """Another operator replays all that is dead, and it comes back for this fault."""
+    replays = Replays(store, ACCOUNT, clock)
+    begun = replays.begin(Filter(), 100, "bob")
+    clock.now += 1_000
+    replays.step()
+    replays.cancel(begun.id)
+    bury_logged(log, lambda _: fault, clock.now)
+
+
+def test_an_id_means_one_burial_and_not_what_comes_back(
+    letters: DeadLetters, log: Log, clock: Clock, store: redis.Redis
+) -> None:
+    bury(log, 1)
+    [found] = letters.page(Filter()).items
+    bury_again(store, log, clock, ("unconfirmed", "no answer"))
+    [now] = letters.page(Filter()).items
+    assert (now.key, now.letter.reason, now.id != found.id) == (found.key, "unconfirmed", True)
+    again = f"{found.id} was replayed and buried again as unconfirmed: see {now.id}"
+    with pytest.raises(BuriedAgain, match=again):
+        letters.open(found.id)
+    with pytest.raises(BuriedAgain, match=again):
+        letters.edit(found.id, event_of(0), ACCEPTS)
+    assert letters.discard([found.id, found.key, "nonsense"]) == 0
+    assert Replays(store, ACCOUNT, clock).dry_run([found.id, found.key]).count == 0
+    assert letters.page(Filter()).items == (now,)
+
+
+def test_a_letter_that_was_buried_again_meanwhile_is_not_edited(
+    letters: DeadLetters, log: Log, clock: Clock, store: redis.Redis
+) -> None:
+    bury(log, 1)
+    [found] = letters.page(Filter()).items
+
+    class Slow(DeadLetters):
+        """Between its reading and its writing the letter comes back for another reason."""
+
+        def _lying(self, named: Burial) -> Lying | None:
+            lying = super()._lying(named)
+            bury_again(store, log, clock, ("exhausted", "no answer"))
+            return lying
+
+    with pytest.raises(Changed):
+        Slow(store, ACCOUNT, clock).edit(found.id, event_of(0), ACCEPTS)
+    assert [(one.reason, one.count) for one in letters.groups()] == [("exhausted", 1)]
+    assert [one.letter.reason for one in letters.scan(Filter())] == ["exhausted"]
 
 
 def test_a_filter_is_kept_as_json() -> None:

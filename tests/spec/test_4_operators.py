@@ -15,7 +15,7 @@ from app.actions import Actions
 from app.cli import relay as command
 from app.cli.letters import merged
 from app.cli.opened import described
-from app.dead_letters import Buried, DeadLetters, Filter, Opened, Page
+from app.dead_letters import Burial, Buried, DeadLetters, Filter, Opened, Page
 from app.delivery import Attempt, Delivery
 from app.keys import destination_key
 from app.log import Log
@@ -135,14 +135,14 @@ def test_show_tells_what_was_sent_and_numbers_stay_as_they_were(
     letters: DeadLetters, log: Log, relay: Relay
 ) -> None:
     bury(log, 1)
-    key = only(letters).key
+    id_ = only(letters).id
     event = b'{"messageId":"m-0","type":"track","n":12345678901234567890.10}'
-    assert relay("edit", key, "--json", given=event.decode()).exit_code == 0
-    shown = relay("show", key, "--json").stdout
+    assert relay("edit", id_, "--json", given=event.decode()).exit_code == 0
+    shown = relay("show", id_, "--json").stdout
     assert '"n": 12345678901234567890.10' in shown
     assert json.loads(shown)["original"]["messageId"] == "m-0"
     for words in ("It is now", "12345678901234567890.10", "You sent, before it was edited"):
-        assert words in relay("show", key).stdout
+        assert words in relay("show", id_).stdout
 
 
 TRIED = Delivery(
@@ -160,20 +160,21 @@ TRIED = Delivery(
 
 def opened(reason: str, tried: Delivery = TRIED) -> Opened:
     message = tried.attempts[-1].error if tried.attempts else "a pump ended while it sent this"
-    return Opened("3-1-0", dead_letters.letter(tried, reason, message, NOW + 20_000), tried)
+    letter = dead_letters.letter(tried, reason, message, NOW + 20_000)
+    return Opened("3-1-0", 35, letter, tried)
 
 
 def test_show_prints_the_timeline_and_both_sides_of_the_last_attempt() -> None:
     shown = described("kable", opened("exhausted"))
     for line in (
-        "dead letter  3-1-0 of kable",
+        "dead letter  3-1-0.z of kable",
         "reason       exhausted: it timed out",
         "  1  2023-11-14T22:13:21.000Z  0.120 s  answer 500  Kable answered 500",
         "  2  2023-11-14T22:13:29.000Z  8.000 s  no answer  it timed out",
         '  "n": 1.10',
         "POST /events",
         "no\N{REPLACEMENT CHARACTER}[31m",
-        "send it again:   relay dead-letters replay 3-1-0 --destination kable",
+        "send it again:   relay dead-letters replay 3-1-0.z --destination kable",
     ):
         assert line in shown.splitlines()
 
@@ -182,7 +183,7 @@ def test_of_what_is_unconfirmed_show_says_what_is_known_and_how_to_find_out() ->
     shown = described("kana", opened("unconfirmed"))
     assert "went out at 2023-11-14T22:13:29.000Z and it ended after 8.000 s: it timed" in shown
     assert "relay reconcile kana" in shown
-    assert "relay dead-letters discard 3-1-0 --destination kana --delivered" in shown
+    assert "relay dead-letters discard 3-1-0.z --destination kana --delivered" in shown
     taken_over = opened("unconfirmed", delivery.Delivery("m", "web", "u", b"{}", NOW))
     assert "before 2023-11-14T22:13:40.000Z: a pump ended" in described("kana", taken_over)
 
@@ -200,10 +201,10 @@ def test_an_edit_that_is_refused_names_the_field(
 ) -> None:
     bury(log, 1)
     (tmp_path / "event.json").write_text('{"messageId": "other", "type": "track"}')
-    refused = relay("edit", only(letters).key, "--file", str(tmp_path / "event.json"))
+    refused = relay("edit", only(letters).id, "--file", str(tmp_path / "event.json"))
     assert refused.exit_code == 1
     assert "the event is refused: messageId: expected 'm-0', found 'other'" in refused.stderr
-    assert relay("edit", only(letters).key, "--file", str(tmp_path)).exit_code == 2
+    assert relay("edit", only(letters).id, "--file", str(tmp_path)).exit_code == 2
 
 
 def test_discarding_asks_with_the_exact_count_unless_told_not_to(
@@ -231,8 +232,8 @@ def test_what_was_recorded_is_discarded_as_delivered(
     letters: DeadLetters, log: Log, relay: Relay
 ) -> None:
     bury(log, 3)
-    keys = [one.key for one in letters.scan(Filter())]
-    done = relay("discard", *keys[:2], "--delivered", "--yes")
+    ids = [one.id for one in letters.scan(Filter())]
+    done = relay("discard", *ids[:2], "--delivered", "--yes")
     assert "2 dead letters were counted as delivered" in done.stdout
     assert (log.census().delivered, log.census().dead) == (2, 1)
 
@@ -273,9 +274,9 @@ def test_a_letter_of_two_destinations_needs_its_destination(
     letters: DeadLetters, log: Log, relay: Relay, store: redis.Redis
 ) -> None:
     bury(log, 1)
-    key = only(letters).key
-    partition, entry = key.split("-", 1)
-    kana = Log(store, KANA)
+    lying = only(letters)
+    partition, entry = lying.key.split("-", 1)
+    kana = Log(store, KANA, lambda: lying.at // 1_000)
     kana.append([admission(0)])
     log_of = destination_key("kana", "log:")
     [(logged,)] = [store.scan_iter(log_of + "*")]
@@ -283,9 +284,23 @@ def test_a_letter_of_two_destinations_needs_its_destination(
     store.delete(logged)
     store.xadd(log_of + partition, fields, entry)
     bury_logged(kana)
-    ambiguous = relay("show", key)
+    ambiguous = relay("show", lying.id)
     assert (ambiguous.exit_code, "kable and kana have a letter" in ambiguous.stderr) == (2, True)
-    assert relay("show", key, "--destination", "kana").exit_code == 0
+    assert relay("show", lying.id, "--destination", "kana").exit_code == 0
+
+
+def test_an_id_of_a_former_burial_names_the_present_one(
+    letters: DeadLetters, log: Log, relay: Relay
+) -> None:
+    bury(log, 1)
+    now = only(letters)
+    former = Burial(now.key, now.at - 1).id
+    for verb in ("show", "discard", "replay"):
+        ended = relay(verb, former)
+        assert ended.stderr.split(former)[1] == (
+            f" was replayed and buried again as exhausted: see {now.id}\n"
+        )
+        assert ended.exit_code == 1
 
 
 def test_a_store_that_is_away_is_not_reachable(relay: Relay, tmp_path: Path) -> None:

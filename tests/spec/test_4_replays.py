@@ -10,7 +10,7 @@ import requests
 
 from app import delivery
 from app.client import Client
-from app.dead_letters import DeadLetters, Filter
+from app.dead_letters import Burial, DeadLetters, Filter
 from app.destinations.kable import KABLE, KableAccount
 from app.keys import destination_key
 from app.lane import Lane
@@ -121,8 +121,9 @@ def outcomes(replay: Replay) -> dict[str, int]:
     return {name: value for name in names if (value := getattr(replay, name))}
 
 
-def keys(store: redis.Redis) -> list[str]:
-    return [key.decode() for key in store.zrange(destination_key("kable", "dead:at"), 0, -1)]
+def ids(store: redis.Redis) -> list[str]:
+    lying = store.zrange(destination_key("kable", "dead:at"), 0, -1, withscores=True)
+    return [Burial(key.decode(), int(at)).id for key, at in lying]
 
 
 def test_a_thousand_letters_arrive_once_each_and_never_more_than_500_are_under_way(
@@ -226,12 +227,12 @@ def test_what_may_have_been_recorded_is_left_out_unless_it_is_named(
     store: redis.Redis, log: Log, account: KableAccount, clock: Clock, replays: Replays
 ) -> None:
     bury(log, clock, 3, ("unconfirmed", "no answer"))
-    [first, *others] = keys(store)
+    [first, *others] = ids(store)
     assert replays.dry_run(ALL) == Survey(0, 0, 0, before=DeadLetters(store, account).end())
     assert replays.dry_run(Filter(reason="unconfirmed")).unconfirmed == 3
-    replays.begin([first, first, "9-9-9"], 100, "ann")
+    replays.begin([first, first, "9-9-9.9"], 100, "ann")
     assert step(replays, clock) == 1
-    assert keys(store) == others
+    assert ids(store) == others
 
 
 def test_no_more_is_taken_than_a_survey_told(
@@ -242,11 +243,11 @@ def test_no_more_is_taken_than_a_survey_told(
     survey = replays.dry_run(chosen)
     log.append([admission(n, f"user-{n}") for n in range(3, 8)])
     bury_logged(log, lambda _: ("unconfirmed", "no answer"), clock.now)
-    shown_to_nobody = keys(store)[3:]
+    shown_to_nobody = ids(store)[3:]
     clock.now += 1_000
     begun = replays.begin(chosen, 100, "ann", survey)
     assert [step(replays, clock), step(replays, clock)] == [3, 0]
-    assert (begun.total, keys(store)) == (3, shown_to_nobody)
+    assert (begun.total, ids(store)) == (3, shown_to_nobody)
 
 
 def test_letters_that_were_buried_by_a_clock_ahead_are_taken(
@@ -265,11 +266,11 @@ def test_letters_that_are_named_go_the_oldest_first(
     store: redis.Redis, log: Log, clock: Clock, replays: Replays
 ) -> None:
     bury(log, clock, 12)
-    shown = keys(store)
+    shown = ids(store)
     begun = replays.begin(list(reversed(shown)), 5, "ann")
     assert (begun.total, begun.named, begun.filter) == (12, 12, None)
     assert step(replays, clock) == 5
-    assert keys(store) == shown[5:]
+    assert ids(store) == shown[5:]
 
 
 def test_too_many_names_are_refused(replays: Replays) -> None:
@@ -287,7 +288,7 @@ def test_a_filter_takes_what_it_matches_and_nothing_else(
         "replayed": 3,
         "delivered": 3,
     }
-    assert len(keys(store)) == 117
+    assert len(ids(store)) == 117
 
 
 def settle_all(log: Log, verb: Verb) -> int:
@@ -344,8 +345,8 @@ def test_an_exhausted_letter_may_fail_as_often_again_and_keeps_its_history(
     begun = replays.begin(ALL, 100, "ann")
     step(replays, clock)
     assert pump().settled == {"retry": 1, "bury": 1}
-    [key] = keys(store)
-    opened = DeadLetters(store, account).open(key)
+    [id_] = ids(store)
+    opened = DeadLetters(store, account).open(id_)
     assert opened
     assert (opened.letter.reason, [one.status for one in opened.delivery.attempts]) == (
         "exhausted",

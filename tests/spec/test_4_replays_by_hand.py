@@ -109,10 +109,10 @@ def test_letters_are_named_by_their_ids(
     store: redis.Redis, log: Log, relay: Relay, replays: Replays
 ) -> None:
     bury(log, 3)
-    key = DeadLetters(store, KABLE).page(Filter()).items[0].key
-    assert relay("dead-letters", "replay", key, "--yes").exit_code == 0
+    id_ = DeadLetters(store, KABLE).page(Filter()).items[0].id
+    assert relay("dead-letters", "replay", id_, "--yes").exit_code == 0
     assert [(one.total, one.named) for one in replays.newest()] == [(1, 1)]
-    assert relay("dead-letters", "replay", "9-9-9", "--yes").exit_code == 1
+    assert relay("dead-letters", "replay", "9-9-9.9", "--yes").exit_code == 1
 
 
 @pytest.mark.parametrize("words", [("1-1-1", "--reason", "rejected"), ()])

@@ -195,7 +195,7 @@ def test_a_part_that_an_operator_makes_several_again_is_refused(
     pumping(store, account)
     letters = dead_letters.DeadLetters(store, account)
     [letter] = letters.scan(dead_letters.Filter())
-    letters.edit(letter.key, track(1, format="pdf").event, {"track"})
+    letters.edit(letter.id, track(1, format="pdf").event, {"track"})
     revive(store, account)
     pumping(store, account, ahead=2 * AHEAD_MS)
     [letter] = letters.scan(dead_letters.Filter())

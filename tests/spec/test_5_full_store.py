@@ -18,7 +18,7 @@ from app import presence
 from app.actions import Actions
 from app.append import Admission, AsyncLog
 from app.clock import milliseconds
-from app.dead_letters import DeadLetters
+from app.dead_letters import DeadLetters, Filter
 from app.log import Head, Leased, Log, Reading, Settlement
 from app.replays import Replays
 from app.settings import DestinationSettings
@@ -154,10 +154,10 @@ def test_in_a_full_store_operators_pause_resume_bury_replay_and_discard(
     assert throttle.pause("operator", "full")
     actions.record("ann", "paused", about="full")
     assert throttle.resume()
-    keys = [f"{head.partition}-{head.entry}" for head in found]
-    assert letters.discard(keys[:1]) == 1
+    ids = [one.id for one in letters.page(Filter()).items]
+    assert letters.discard(ids[:1]) == 1
     clock.now += 1_000
-    replays.begin(keys[1:2], None, "ann")
+    replays.begin(ids[1:2], None, "ann")
     clock.now += 1_000
     replays.step()
     census = log.census()

@@ -233,11 +233,11 @@ class LogMachine(RuleBasedStateMachine):
     def discard(self, data: st.DataObject, end: End, twice: bool) -> None:
         """An operator lets go of letters."""
         buried = self._buried()
-        keys = data.draw(st.lists(st.sampled_from(sorted(buried)), min_size=1, unique=True))
-        assert self.letters.discard(keys, end) == len(keys)
+        ids = data.draw(st.lists(st.sampled_from(sorted(buried)), min_size=1, unique=True))
+        assert self.letters.discard(ids, end) == len(ids)
         if twice:
-            assert self.letters.discard(keys, end) == 0
-        self.finished |= {buried[key].letter.id for key in keys}
+            assert self.letters.discard(ids, end) == 0
+        self.finished |= {buried[id_].letter.id for id_ in ids}
 
     @precondition(lambda self: self.letters.count(Filter()))
     @rule(data=st.data(), name=st.sampled_from(["One", "Other"]))
@@ -471,8 +471,8 @@ class LogMachine(RuleBasedStateMachine):
             assert sum(getattr(day, name) for day in newest) == getattr(census, name), name
 
     def _buried(self) -> dict[str, Buried]:
-        """The dead letters by their keys, as operators find them."""
-        return {one.key: one for one in self.letters.scan(Filter())}
+        """The dead letters by their ids, as operators find them."""
+        return {one.id: one for one in self.letters.scan(Filter())}
 
     def _replay_runs(self) -> bool:
         newest = destination_key("kable", "replay:") + self.begun[-1] if self.begun else ""

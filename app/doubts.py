@@ -2,15 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
-import redis
-
-from app.dead_letters import decode
-from app.delivery import decode as decode_delivery
-from app.keys import destination_key
-
-PAGE = 500
+from app.dead_letters import DeadLetters, Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +14,7 @@ class Doubt:
     buried_at: int
 
 
-def doubts(store: redis.Redis, destination: str) -> Iterator[Doubt]:
-    """All that are buried from beginning to end of the reading, each once, in no order."""
-    dead, deliveries = (destination_key(destination, key) for key in ("dead", "dead:deliveries"))
-    seen: set[bytes] = set()  # HSCAN may give a letter again
-    letters = cast("Iterator[tuple[bytes, bytes]]", store.hscan_iter(dead, count=PAGE))
-    for key, packed in letters:
-        letter = decode(packed)
-        if letter.reason != "unconfirmed" or key in seen:
-            continue
-        seen.add(key)
-        if (delivery := cast("bytes | None", store.hget(deliveries, key))) is not None:
-            yield Doubt(decode_delivery(delivery).event, letter.buried_at)
+def doubts(letters: DeadLetters) -> Iterator[Doubt]:
+    """All that are buried from beginning to end of the reading, each once, the oldest first."""
+    for one in letters.opened(Filter(reason="unconfirmed"), letters.end()):
+        yield Doubt(one.delivery.event, one.letter.buried_at)

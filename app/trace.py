@@ -7,8 +7,8 @@ from typing import Literal, cast
 
 import redis
 
-from app import dead_letters, settled
-from app.dead_letters import Letter
+from app import settled
+from app.dead_letters import DeadLetters, Filter, Letter
 from app.delivery import Delivery, decode, logged
 from app.keys import destination_key
 from app.log import Log
@@ -16,7 +16,6 @@ from app.scripts import Scripts
 from app.settings import DestinationSettings
 
 SEARCHED_MAX = 20_000
-PARTS_MAX = 1_000
 SETTLEMENTS_MAX = 500
 READ_AT_ONCE = 500
 MICROSECONDS = 1_000
@@ -77,6 +76,8 @@ def traces(
     That it was accepted is remembered for the destination's `dedupe_window` at least, by source:
     `sources` are those that it may have come from.
     """
+    if not wanted.message_id:
+        return []
     search = _Search(store, account, wanted)
     found = search.found()
     if found or not search.is_remembered(sources):
@@ -93,6 +94,7 @@ class _Search:
         self._id = account.id
         self._layout = Log(store, account).layout
         self._scripts = Scripts(store, account.id)
+        self._letters = DeadLetters(store, account)
         self._wanted = wanted
         self.unfinished: list[Place] = []
 
@@ -172,27 +174,10 @@ class _Search:
         return () if at is None else (Happening(int(at) // MICROSECONDS, "parked"),)
 
     def _dead(self) -> Iterator[tuple[str, Trace]]:
-        for key in self._letters():
-            packed = cast("bytes | None", self._store.hget(self._plain("dead"), key))
-            kept = cast("bytes | None", self._store.hget(self._plain("dead:deliveries"), key))
-            if packed is None or kept is None:
-                continue
-            letter, delivery = dead_letters.decode(packed), decode(kept)
-            if self._wanted.is_of(delivery.source, delivery.user):
-                history = (*_attempted(delivery), _buried(letter))
-                yield delivery.source, Trace(self._id, delivery.id, ("dead",), history)
-
-    def _letters(self) -> list[bytes]:
-        """The keys of its letters: its id's, and its parts', which stand together."""
-        name, ids = self._wanted.message_id.encode(), self._plain("dead:ids")
-        ranges = ((b"[%s\0" % name, b"(%s\1" % name), (b"[%s#" % name, b"(%s$" % name))
-        found = [
-            cast("bytes", one)  # redis-py: bytes or str
-            for first, last in ranges
-            for one in self._store.zrangebylex(ids, first, last, 0, PARTS_MAX)
-        ]
-        split = [one.rpartition(b"\0") for one in found]
-        return [key for id_, _, key in split if self._wanted.is_named(id_.decode())]
+        for one in self._letters.opened(Filter(message_id=self._wanted.message_id)):
+            if self._wanted.is_of(one.delivery.source, one.delivery.user):
+                history = (*_attempted(one.delivery), _buried(one.letter))
+                yield one.delivery.source, Trace(self._id, one.delivery.id, ("dead",), history)
 
     def _finished(self) -> Iterator[Trace]:
         for one in settled.newest(self._store, self._id, SETTLEMENTS_MAX):

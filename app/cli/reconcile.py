@@ -12,6 +12,7 @@ import redis
 from app.cli.exits import DONE, UNREACHABLE, WRONG_USE, leave
 from app.cli.reconciled import ByDay, ByPeriod, Doubts, Failed, Report, exit_code, item, show
 from app.client import Client
+from app.dead_letters import DeadLetters
 from app.destination import Counted, CountFailed, CountsByDay, CountsByFeature, Span
 from app.destinations import KINDS
 from app.doubts import doubts
@@ -126,7 +127,7 @@ def _reports(
                 count = count_by_feature(counterpart, counts, wish.user, wish.feature)
                 yield _by_period(account, count)
             case CountsByFeature() as counts:
-                found = unconfirmed(counterpart, counts, doubts(store, account.id))
+                found = unconfirmed(counterpart, counts, doubts(DeadLetters(store, account)))
                 yield Doubts(account.id, list(found))
     finally:
         client.close()

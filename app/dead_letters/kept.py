@@ -70,6 +70,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A page of an index: what matches of the `looked` letters that it names up to `end`."""
+
+    found: Sequence[Buried]
+    looked: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A letter with its delivery: the event and all attempts."""
 
@@ -146,9 +155,14 @@ class DeadLetters:
 
         `before` and `after` are places `at`, which are not included.
         """
+        for look in self.looks(filter_, before, after):
+            yield from look.found
+
+    def looks(self, filter_: Filter, before: int | None = None, after: int = -1) -> Iterator[Look]:
+        """The same by pages of the best index for the filter, so that one may stop and go on."""
         span = _span(filter_, before, after)
         for entries in self._index.entries(filter_, span, STEP, newest_first=False):
-            yield from self._index.read(filter_, entries)
+            yield Look(self._index.read(filter_, entries), len(entries), entries[-1][0])
 
     def count(self, filter_: Filter, before: int | None = None, after: int = -1) -> int:
         """How many `scan` would find; without a scan where an index knows."""
@@ -174,9 +188,9 @@ class DeadLetters:
             return None
         return Opened(named.key, named.at, decode(found.packed), delivery.decode(found.payload))
 
-    def opened(self, filter_: Filter) -> Iterator[Opened]:
+    def opened(self, filter_: Filter, before: int | None = None) -> Iterator[Opened]:
         """All that match, the oldest first, each with its delivery; read in pages."""
-        found = self.scan(filter_)
+        found = self.scan(filter_, before)
         while some := list(islice(found, OPENED_AT_ONCE)):
             deliveries = destination_key(self._account.id, "dead:deliveries")
             payloads = self._store.hmget(deliveries, [one.key for one in some])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal, cast
 
 import redis
@@ -15,7 +14,7 @@ from app.scripts import Scripts
 
 LOOKED_MAX = 5_000
 MOVED_AT_ONCE = 100
-END = "end"
+NOTHING_LEFT = "end"
 
 Told = Literal["", "began", "ended"]
 
@@ -80,14 +79,17 @@ class Stepper:
         """The next letters, at most as many as may move; it looks at a bounded number of them."""
         if replay.filter is None:
             return self._named(replay, pace)
-        before, after = replay.before, int(pace.cursor)
-        horizon = self._horizon(replay, after)
-        end = before if horizon is None else min(before, horizon)
-        found = list(islice(taken(self._letters, replay.filter, end, after), pace.count))
-        letters = [(one.key, str(one.at)) for one in found]
-        if len(found) == pace.count:
-            return Portion(letters, letters[-1][1])
-        return Portion(letters, END if end == before else str(end - 1))
+        letters: list[tuple[str, str]] = []
+        looked = 0
+        for look in self._letters.looks(replay.filter, replay.before, int(pace.cursor)):
+            letters += [(one.key, str(one.at)) for one in taken(replay.filter, look.found)]
+            looked += look.looked
+            if len(letters) >= pace.count:
+                letters = letters[: pace.count]
+                return Portion(letters, letters[-1][1])
+            if looked >= LOOKED_MAX:
+                return Portion(letters, str(look.end))
+        return Portion(letters, NOTHING_LEFT)
 
     def move(self, pace: Pace, portion: Portion) -> int:
         """How many were moved, until another step came first or the replay was cancelled."""
@@ -109,19 +111,7 @@ class Stepper:
         found = cast("list[bytes]", self._store.lrange(key, first, after - 1))
         left = after < replay.named
         letters = [(one.decode(), str(place)) for place, one in enumerate(found, first + 1)]
-        return Portion(letters, str(after) if left else END)
-
-    def _horizon(self, replay: Replay, after: int) -> int | None:
-        """The place up to which a step looks; None where an index names what matches."""
-        chosen = replay.filter
-        if chosen is None or chosen.message_id is not None:
-            return None
-        if chosen.reason is not None and not chosen.scans:
-            return None
-        key, beyond = self._key("dead:at"), f"({after}"
-        found = self._store.zrangebyscore(key, beyond, "+inf", LOOKED_MAX, 1, withscores=True)
-        ends = cast("list[tuple[bytes, float]]", found)
-        return int(ends[0][1]) if ends else None
+        return Portion(letters, str(after) if left else NOTHING_LEFT)
 
     def _key(self, name: str) -> str:
         return destination_key(self._destination, name)

@@ -11,7 +11,7 @@ import redis
 
 from app import dead_letters, delivery
 from app.billing import closed_before
-from app.dead_letters import Burial, DeadLetters, Filter
+from app.dead_letters import Burial, Buried, DeadLetters, Filter
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.segment import Event
@@ -64,14 +64,16 @@ class Surveyor:
     def survey(self, chosen: Chosen, now: int) -> Survey:
         """The letters that there are; `now` is in ms since the epoch. Raises TooManyIds."""
         before = self._letters.end()
+        end = closed_before(datetime.fromtimestamp(now / 1000, UTC), self._account.billing_day)
         if not isinstance(chosen, Filter):
-            return self._named(self.placed(chosen, before), now, before)
-        count = self._letters.count(chosen, before)
-        if chosen.reason is None:
-            doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-            count -= self._letters.count(doubtful, before)
-        keys = (one.key for one in taken(self._letters, chosen, before))
-        closed = None if count > DATED_MAX else self._closed(keys, now)
+            named = self.placed(chosen, before)
+            count, closed = self._counted(iter(named), end)
+            return Survey(count, self._unconfirmed(named), closed, before)
+        count, closed = self._known(chosen, before), None
+        if count <= DATED_MAX:
+            looks = self._letters.looks(chosen, before)
+            keys = (one.key for look in looks for one in taken(chosen, look.found))
+            count, closed = self._counted(keys, end)
         return Survey(count, count if chosen.reason == UNCONFIRMED else 0, closed, before)
 
     def placed(self, ids: Sequence[str], before: int) -> list[str]:
@@ -88,17 +90,31 @@ class Surveyor:
         lying = zip(oldest_first, places, strict=True)
         return [one.key for one, place in lying if place == one.at]
 
-    def _named(self, keys: Sequence[str], now: int, before: int) -> Survey:
-        packed = self._read("dead", keys)
-        reasons = [dead_letters.decode(letter).reason for letter in packed]
-        closed = self._closed(iter(keys), now)
-        return Survey(len(keys), reasons.count(UNCONFIRMED), closed, before)
+    def _known(self, chosen: Filter, before: int) -> int:
+        """How many there are without looking at any; 0 where no index knows."""
+        if chosen.scans:
+            return 0
+        count = self._letters.count(chosen, before)
+        if chosen.reason is None:
+            doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
+            count -= self._letters.count(doubtful, before)
+        return count
 
-    def _closed(self, keys: Iterator[str], now: int) -> int:
-        """How many happened in a billing period that is closed."""
-        at = datetime.fromtimestamp(now / 1000, UTC)
-        end = closed_before(at, self._account.billing_day)
-        found = (one for some in _batches(keys) for one in self._read("dead:deliveries", some))
+    def _unconfirmed(self, keys: Sequence[str]) -> int:
+        reasons = [dead_letters.decode(letter).reason for letter in self._read("dead", keys)]
+        return reasons.count(UNCONFIRMED)
+
+    def _counted(self, keys: Iterator[str], end: datetime) -> tuple[int, int | None]:
+        """How many there are, and how many of them happened before the end of a closed period."""
+        count = closed = 0
+        for some in _batches(keys):
+            count += len(some)
+            if count <= DATED_MAX:
+                closed += self._before(some, end)
+        return count, closed if count <= DATED_MAX else None
+
+    def _before(self, keys: Sequence[str], end: datetime) -> int:
+        found = self._read("dead:deliveries", keys)
         moments = (self._happened(delivery.decode(one)) for one in found)
         return sum(moment is not None and moment < end for moment in moments)
 
@@ -117,14 +133,10 @@ class Surveyor:
         return destination_key(self._account.id, name)
 
 
-def taken(
-    letters: DeadLetters, chosen: Filter, before: int, after: int = -1
-) -> Iterator[dead_letters.Buried]:
-    """What a replay with this filter takes: what may have been recorded only if it is named."""
-    found = letters.scan(chosen, before, after)
-    if chosen.reason == UNCONFIRMED:
-        return found
-    return (one for one in found if one.letter.reason != UNCONFIRMED)
+def taken(chosen: Filter, found: Sequence[Buried]) -> list[Buried]:
+    """Of letters that match what a replay takes: what may have been recorded only if named."""
+    named = chosen.reason == UNCONFIRMED
+    return [one for one in found if named or one.letter.reason != UNCONFIRMED]
 
 
 def _batches(keys: Iterator[str]) -> Iterator[list[str]]:

@@ -12,6 +12,7 @@ from app import delivery
 from app.client import Client
 from app.dead_letters import Burial, DeadLetters, Filter
 from app.destinations.kable import KABLE, KableAccount
+from app.fingerprint import fingerprint
 from app.keys import destination_key
 from app.lane import Lane
 from app.log import Leased, Log, Reading, Settlement, Verb
@@ -320,6 +321,33 @@ def test_what_waits_for_a_retry_keeps_no_letter_back_and_still_counts(
     assert (
         store.exists(*(destination_key("kable", name) for name in ("replaying", "retried"))) == 0
     )
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Filter(since=Clock().now + 1_000),
+        Filter(group=fingerprint("rejected", None, "another why")),
+    ],
+)
+def test_a_filter_by_time_or_group_reaches_its_letters_with_the_first_step(
+    log: Log, clock: Clock, replays: Replays, chosen: Filter
+) -> None:
+    bury(log, clock, 6_000)
+    log.append([admission(n, f"user-{n}") for n in range(6_000, 6_005)])
+    bury_logged(log, lambda _: ("rejected", "another why"), clock.now)
+    begun = replays.begin(chosen, 100, "ann")
+    assert (begun.total, step(replays, clock)) == (5, 5)
+
+
+def test_a_survey_by_user_looks_at_each_letter_once(
+    store: redis.Redis, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 3_000)
+    store.config_resetstat()
+    survey = replays.dry_run(Filter(user="user-7"))
+    assert (survey.count, survey.closed_period) == (75, 0)
+    assert store.info("commandstats")["cmdstat_hmget"]["calls"] == 3_000 / 500 + 1
 
 
 def test_there_is_one_replay_at_a_time(log: Log, clock: Clock, replays: Replays) -> None:

@@ -48,6 +48,7 @@ def test_what_never_came_is_nowhere(store: redis.Redis, log: Log) -> None:
     heads(log, "m-2")
     assert found(store, Wanted("m-1")) == []
     assert found(store, Wanted("m")) == []
+    assert found(store, Wanted("")) == []
 
 
 def test_what_waits_is_found_in_the_log(store: redis.Redis, log: Log) -> None:

@@ -3,15 +3,13 @@
 from app.dead_letters.burial import Burial
 from app.dead_letters.edit import BadPayload
 from app.dead_letters.filter import BadFilter, Filter
+from app.dead_letters.found import Group, Opened, Page
 from app.dead_letters.index import Buried
 from app.dead_letters.kept import (
     BuriedAgain,
     Changed,
     DeadLetters,
     End,
-    Group,
-    Opened,
-    Page,
 )
 from app.dead_letters.letters import Letter, decode, encode, letter
 

@@ -1,7 +1,6 @@
 """The dead letters of one destination: find, count, open, edit and discard them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha1
 from itertools import islice
 from typing import Literal, cast
@@ -14,16 +13,15 @@ from app.clock import Clock
 from app.dead_letters.burial import Burial
 from app.dead_letters.edit import edited
 from app.dead_letters.filter import Filter
+from app.dead_letters.found import MICROSECONDS, Group, Look, Lying, Opened, Page, group, newest
 from app.dead_letters.index import Buried, Index
-from app.dead_letters.letters import Letter, decode, encode, event_name
+from app.dead_letters.letters import decode, encode, event_name
 from app.dead_letters.walk import Span
-from app.delivery import Delivery
 from app.keys import destination_key
 from app.scripts import Scripts
 from app.settings import DestinationSettings
 
 STEP = 500
-MICROSECONDS = 1_000
 LOOKED_MAX = 5_000
 DISCARDED_AT_ONCE = 50
 OPENED_AT_ONCE = 50
@@ -42,63 +40,6 @@ class BuriedAgain(Exception):
         again = f"was replayed and buried again as {now.letter.reason}"
         super().__init__(f"the dead letter {id_} {again}: see {now.id}")
         self.now = now
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What failed alike; moments in ms since the epoch, `sample` is the id of the newest letter.
-
-    `message` and `status` are those of the first letter.
-    """
-
-    id: str
-    reason: str
-    message: str
-    status: int | None
-    count: int
-    first_at: int
-    last_at: int
-    sample: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some letters, the newest first; None as `next_cursor` says that there are no more."""
-
-    items: tuple[Buried, ...]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A page of an index: what matches of the `looked` letters that it names up to `end`."""
-
-    found: Sequence[Buried]
-    looked: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A letter with its delivery: the event and all attempts."""
-
-    key: str
-    at: int
-    letter: Letter
-    delivery: Delivery
-
-    @property
-    def id(self) -> str:
-        return Burial(self.key, self.at).id
-
-
-@dataclass(frozen=True, slots=True)
-class Lying:
-    """A letter as the store keeps it."""
-
-    at: int
-    packed: bytes
-    payload: bytes
 
 
 class DeadLetters:
@@ -127,8 +68,8 @@ class DeadLetters:
         answers = pipe.execute()
         told = zip(first.items(), answers[::3], answers[1::3], answers[2::3], strict=True)
         found = [(one, numbers) for one, *numbers in told if all(numbers)]
-        found.sort(key=lambda pair: _newest(*pair[1]), reverse=True)
-        return [_group(*one, *numbers) for one, numbers in found]
+        found.sort(key=lambda pair: newest(*pair[1]), reverse=True)
+        return [group(*one, *numbers) for one, numbers in found]
 
     def page(self, filter_: Filter, cursor: str | None = None, limit: int = 50) -> Page:
         """The next letters that match. It may be short, or empty, and yet have a `next_cursor`.
@@ -267,20 +208,3 @@ def _span(filter_: Filter, before: int | None, after: int = -1) -> Span:
         until = filter_.until * MICROSECONDS
         before = until if before is None else min(before, until)
     return Span(after, before)
-
-
-def _newest(_count: int, _first: object, last: Sequence[tuple[bytes, float]]) -> float:
-    return last[0][1]
-
-
-def _group(
-    id_: str,
-    letter: Letter,
-    count: int,
-    first: Sequence[tuple[bytes, float]],
-    last: Sequence[tuple[bytes, float]],
-) -> Group:
-    ((_, first_at),), ((sample, last_at),) = first, last
-    moments = int(first_at) // MICROSECONDS, int(last_at) // MICROSECONDS
-    about = letter.reason, letter.message, letter.status
-    return Group(id_, *about, count, *moments, Burial(sample.decode(), int(last_at)).id)

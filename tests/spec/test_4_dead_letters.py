@@ -20,7 +20,7 @@ from app.dead_letters import (
     Filter,
     Group,
 )
-from app.dead_letters.kept import Lying
+from app.dead_letters.found import Lying
 from app.fingerprint import fingerprint
 from app.keys import destination_key
 from app.ledger import days

@@ -334,6 +334,11 @@ class Log:
         """Give the partitions of a token back when the store answers again: before a lease."""
         self._abandoned.add(token)
 
+    @property
+    def abandoned(self) -> frozenset[str]:
+        """The tokens whose partitions are still to be given back."""
+        return frozenset(self._abandoned)
+
     def alone(self, token: str, head: Head) -> int:
         """Record that a pump has nothing but this in hand; how many pumps died like that with it.
 

@@ -23,6 +23,7 @@ from app.lane import Lane
 from app.log import LEASE_MS, Leased, Settlement, StaleLease
 from app.outcome import Delivered, Hold, Rejected
 from app.sender import Landed, Sender
+from app.store import is_the_stores
 from app.verdict import put_behind, settlements, untransformable
 
 SLICE_S = 5.0
@@ -31,6 +32,7 @@ TICK_S = 1.0
 LOOK_S = 0.01
 LOOK_MAX_S = 0.1
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
+SETTLED_AT_ONCE = 500  # while the store records them it answers nobody else
 
 logger = structlog.get_logger("pump")
 
@@ -81,6 +83,15 @@ class Pump:
 
     def run(self) -> Report:
         """Pump until nothing is left for a while, the time is over, or the destination is held."""
+        try:
+            return self._run()
+        except redis.RedisError as fault:
+            # What else is raised is a bug, or kills the process: leases that just end tell.
+            if is_the_stores(fault):
+                self._log.abandon(self._token)
+            raise
+
+    def _run(self) -> Report:
         began = time.monotonic()
         report = self._report
         share = -(-self._log.layout.partitions // self._account.pumps)
@@ -102,11 +113,7 @@ class Pump:
                 in_order = True
         except StaleLease:
             report.stale = True
-        except (redis.ConnectionError, redis.TimeoutError):
-            self._log.abandon(self._token)
-            raise
         report.held = report.held or self._breaker.held
-        # What else is raised is a bug, or kills the process: leases that end by themselves tell.
         if self._log.release(self._token, in_order=in_order):
             report.wake = True
             self._lane.wake()
@@ -252,10 +259,16 @@ class Pump:
         busy = sender.under_way >= self._breaker.slots
         self._look_s = min(self._look_s * 2, LOOK_MAX_S)
         settled: list[Settlement] = []
+        failed: redis.RedisError | None = None
         for landed in sender.landed(TICK_S if busy else self._look_s):
-            settled += self._judge(landed)
             self._look_s = LOOK_S
+            try:
+                settled += self._judge(landed)
+            except redis.RedisError as fault:
+                failed = fault
         self._settle(settled)
+        if failed:
+            raise failed
 
     def _judge(self, landed: Landed) -> list[Settlement]:
         sent, outcome = landed.sent, self._breaker.weighed(landed)
@@ -286,8 +299,10 @@ class Pump:
             self._hand.put_back(self._aside.pop())
 
     def _settle(self, settled: Sequence[Settlement]) -> None:
-        if not settled:
-            return
+        for begin in range(0, len(settled), SETTLED_AT_ONCE):
+            self._record(settled[begin : begin + SETTLED_AT_ONCE])
+
+    def _record(self, settled: Sequence[Settlement]) -> None:
         self._settles += 1
         recorded = self._log.settle(self._token, self._settles, settled)
         self._report.settled.update(settlement.verb for settlement in settled)

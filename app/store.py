@@ -31,6 +31,19 @@ def connect(url: str) -> redis.Redis:
     )
 
 
+def is_the_stores(fault: redis.RedisError) -> bool:
+    """Whether the store could not, rather than a script or a call of ours being wrong.
+
+    It is away or silent, full, fails over, lacks replicas or cannot write. The client has classes
+    of its own for some of that, and gives the code that the store says first for the others.
+    """
+    if isinstance(fault, redis.DataError):
+        return False
+    code, _, _ = str(fault).partition(" ")
+    said = code.isalpha() and code.isupper() and code != "WRONGTYPE"
+    return said or type(fault) is not redis.ResponseError
+
+
 def connect_async(url: str) -> redis.asyncio.Redis:
     """A client that repeats nothing."""
     return redis.asyncio.Redis.from_url(

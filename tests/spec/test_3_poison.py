@@ -220,6 +220,30 @@ def test_a_pump_that_lost_the_store_gives_back_what_it_had_and_counts_as_no_deat
     assert deaths(log, "next") == 0
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ],
+)
+def test_a_pump_whose_store_refuses_writes_counts_as_no_death(
+    begins: str, ends: str, store: redis.Redis, log: Log, account: KableAccount, clock: Clock
+) -> None:
+    def refuse(event: Event, account: KableAccount) -> Transformed:
+        store.execute_command(*begins.split())
+        return KABLE.transform(event, account)
+
+    kind, throttle = replace(KABLE, transform=refuse), Throttle(store, account, clock)
+    with closing(Client(kind, account)) as client:
+        lane = Lane(kind, account, log, throttle, client, Wakes("redis://127.0.0.1:1"))
+        with pytest.raises(redis.ResponseError):
+            Pump(lane, token="refused", clock=clock).run()
+    store.execute_command(*ends.split())
+    clock.now += LEASE_MS
+    assert deaths(log, "next") == 0
+
+
 def test_one_that_pumps_die_with_alone_comes_first_and_is_counted(log: Log, clock: Clock) -> None:
     log.append([admission(n, f"user-{n}") for n in range(2, 20)])
     head = heads(log, "a")[-1]

@@ -20,6 +20,7 @@ from app.lane import Lane
 from app.log import Log
 from app.pump import Pump, Report
 from app.settings import RetrySettings
+from app.settings.filters import FilterSettings
 from app.throttle import Throttle
 from app.wake import Wakes
 from tests.processes import sandbox
@@ -228,3 +229,13 @@ def test_a_pump_that_was_taken_over_changes_nothing(
     log.lease("another", 32)
     assert pump(store, account) == Report()
     assert log.census().waiting == 1
+
+
+def test_what_needs_no_request_is_settled_by_five_hundred_so_that_the_store_answers_others(
+    store: redis.Redis, account: KableAccount
+) -> None:
+    changes = {"partitions": 1, "filters": (FilterSettings(send=False),)}
+    quiet = account.model_copy(update=changes)
+    Log(store, quiet).append([admission(n, "user") for n in range(1_200)])
+    assert pump(store, quiet).settled["filtered"] == 1_200
+    assert store.llen(destination_key("kable", "settled")) == 3

@@ -45,11 +45,15 @@ class ChangingLanes:
 
     def lane(self, destination: str) -> Lane | None:
         """The lane as it is written now. It costs a look at each file, so one may ask often."""
+        return self.all().get(destination)
+
+    def all(self) -> Mapping[str, Lane]:
+        """All lanes as they are written now."""
         if self._seen is None or self._seen != [_stamp(file) for file in self._files]:
             self._files = files(self._path, self._environ)
             self._seen = [_stamp(file) for file in self._files]
             self._renew()
-        return self._lanes.get(destination)
+        return self._lanes
 
     def _renew(self) -> None:
         accounts = {name: kind.account for name, kind in self._kinds.items()}
@@ -62,8 +66,11 @@ class ChangingLanes:
             return
         self._settings, former = written, self._lanes
         self._lanes = lanes(self._with_old_queues(written), self._kinds, self._store, self._wakes)
-        for lane in former.values():
+        for name, lane in former.items():
             lane.client.close()
+            if name in self._lanes:
+                for token in lane.log.abandoned:
+                    self._lanes[name].log.abandon(token)
         logger.info("settings.loaded")
 
     def _with_old_queues(self, settings: Settings) -> Settings:

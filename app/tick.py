@@ -3,6 +3,7 @@
 It also says when a backlog is high, for it runs once.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -37,9 +38,18 @@ class Tick:
         self._lanes = lanes
         self._remappings = remappings
         self._replays = replays
-        self._patience = {lane.account.id: PATIENCE_MS for lane in lanes}
+        self._patience: defaultdict[str, int] = defaultdict(lambda: PATIENCE_MS)
         self._alerts = Alerts()
         self._ticks = 0
+
+    def renew(
+        self,
+        lanes: Sequence[Lane],
+        replays: Mapping[str, Replays],
+        remappings: Mapping[str, Remapping],
+    ) -> None:
+        """Go on over these, as their settings are written now."""
+        self._lanes, self._replays, self._remappings = lanes, replays, remappings
 
     def __call__(self) -> None:
         """Move replays, wake what is overdue; once a minute also what no index names."""

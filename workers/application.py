@@ -9,7 +9,7 @@ from kombu import Queue
 from app import broker, telemetry
 from app.destinations import ACCOUNTS
 from app.pump import LINGER_S, SLICE_S
-from app.settings import Settings, load_or_exit
+from app.settings import LONGEST_DEADLINE, Settings, load_or_exit
 from app.wake import TRANSPORT_OPTIONS, queue_name
 
 celery = Celery("relay", include=["workers.tasks", "workers.presence"])
@@ -27,9 +27,11 @@ def queues() -> list[str]:
 
 
 def hard_limit_s() -> float:
-    """When a pump is killed: three times as long as one may work, for it stands still then."""
-    deadlines = (account.deadline for account in settings().destinations.values())
-    return 3 * (SLICE_S + LINGER_S + max(deadlines).total_seconds())
+    """When a pump is killed: three times as long as one may work, for it stands still then.
+
+    It is fixed when a worker starts, so it holds for every deadline that may be written later.
+    """
+    return 3 * (SLICE_S + LINGER_S + LONGEST_DEADLINE.total_seconds())
 
 
 def configuration() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The tick as Celery's beat scheduler: a task would queue behind the pumps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -9,7 +10,8 @@ from celery.beat import Scheduler
 from app import presence
 from app.clock import milliseconds
 from app.destinations import KINDS
-from app.lane import lanes
+from app.lane import Lane
+from app.renewal import ChangingLanes
 from app.replays import Replays
 from app.store import connect
 from app.tick import TICK_S, Tick
@@ -28,24 +30,33 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
         chosen = settings()
         self._store = connect(chosen.store_url.get_secret_value())
         wakes = Wakes(chosen.broker_url.get_secret_value())
-        self._tick = Tick(
-            tuple(lanes(chosen, KINDS, self._store, wakes).values()),
-            {id_: Replays(self._store, account) for id_, account in chosen.destinations.items()},
-            {
-                id_: Remapping(self._store, KINDS[account.kind], account)
-                for id_, account in chosen.destinations.items()
-                if KINDS[account.kind].ruled
-            },
-        )
+        self._lanes = ChangingLanes(chosen, KINDS, self._store, wakes)
+        self._following: Mapping[str, Lane] = {}
+        self._tick = Tick(())
 
     def setup_schedule(self) -> None:
         """There are no entries: the tick is all that runs."""
 
     def tick(self, *_: object, **__: object) -> float:
         """Tick once; the seconds until the next."""
+        if self._following is not (lanes := self._lanes.all()):
+            self._follow(lanes)
         self._tick()
         try:
             presence.announce_tick(self._store, milliseconds())
         except redis.RedisError as away:
             logger.warning("presence.not_announced", why=str(away))
         return TICK_S
+
+    def _follow(self, lanes: Mapping[str, Lane]) -> None:
+        """Tick over the destinations as their settings are written now."""
+        self._following = lanes
+        self._tick.renew(
+            tuple(lanes.values()),
+            {id_: Replays(self._store, lane.account) for id_, lane in lanes.items()},
+            {
+                id_: Remapping(self._store, lane.destination, lane.account)
+                for id_, lane in lanes.items()
+                if lane.destination.ruled
+            },
+        )

@@ -117,6 +117,9 @@ class SourceSettings(Section):
         return named
 
 
+LONGEST_DEADLINE = timedelta(seconds=60)
+
+
 class DestinationSettings(Section):
     """What every kind of destination has; each kind adds its own."""
 
@@ -133,7 +136,7 @@ class DestinationSettings(Section):
     dedupe_window: Duration = Field(default=timedelta(hours=24), ge=timedelta(hours=24))
     connect_timeout: SomeDuration = timedelta(seconds=3)
     read_timeout: SomeDuration = timedelta(seconds=10)
-    deadline: SomeDuration = timedelta(seconds=15)
+    deadline: SomeDuration = Field(default=timedelta(seconds=15), le=LONGEST_DEADLINE)
     timestamp: Literal["corrected", "original"] = "corrected"
     backlog_mark: int = Field(default=1_000_000, ge=1)
     backlog_age_mark: SomeDuration = timedelta(hours=1)

@@ -6,13 +6,14 @@ from itertools import pairwise
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from app.append import Admission
 from app.delivery import encode
 from app.destinations import KINDS
 from app.destinations.kable import KableAccount
 from app.keys import destination_key
-from app.lane import lanes
+from app.lane import Lane, lanes
 from app.log import LEASE_MS, Log, Reading, Settlement
 from app.settings import Settings
 from app.throttle import Throttle
@@ -39,14 +40,14 @@ def log(store: redis.Redis, clock: Clock) -> Log:
     return Log(store, ACCOUNT, clock)
 
 
+def lane_of(account: KableAccount, store: redis.Redis, store_url: str, clock: Clock) -> Lane:
+    settings = Settings(store_url=store_url, sources={}, destinations={"kable": account})
+    return lanes(settings, KINDS, store, Wakes(store_url), clock)["kable"]
+
+
 @pytest.fixture
 def tick(store: redis.Redis, store_url: str, clock: Clock) -> Tick:
-    settings = Settings(
-        store_url=store_url,
-        sources={},
-        destinations={"kable": ACCOUNT},
-    )
-    return Tick(tuple(lanes(settings, KINDS, store, Wakes(store_url), clock).values()))
+    return Tick([lane_of(ACCOUNT, store, store_url, clock)])
 
 
 def wakes(store: redis.Redis) -> list[tuple[str, list[str]]]:
@@ -64,6 +65,17 @@ WAKE = (PUMP_TASK, ["kable"])
 def test_an_idle_destination_is_left_alone(store: redis.Redis, tick: Tick) -> None:
     tick()
     assert wakes(store) == []
+
+
+def test_the_tick_goes_on_as_settings_are_written_since(
+    store: redis.Redis, store_url: str, log: Log, tick: Tick, clock: Clock
+) -> None:
+    log.append([Admission(f"m-{n}", "web", "user-1", b"{}") for n in range(2)])
+    lower = ACCOUNT.model_copy(update={"backlog_mark": 1})
+    tick.renew([lane_of(lower, store, store_url, clock)], {}, {})
+    with capture_logs() as lines:
+        tick()
+    assert [line["event"] for line in lines] == ["backlog.high"]
 
 
 def test_a_wake_that_got_lost_is_sent_again(

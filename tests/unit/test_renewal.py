@@ -8,8 +8,10 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from app.append import Admission
 from app.destinations import ACCOUNTS, KINDS
 from app.lane import Lane
+from app.log import Leased
 from app.renewal import ChangingLanes
 from app.settings import load
 from app.settings.filters import FilterSettings
@@ -72,6 +74,18 @@ def test_a_new_secret_in_a_file_of_its_own_takes_effect(written: Written) -> Non
     with capture_logs() as lines:
         assert written.credentials == {"Authorization": "new-one"}
     assert [line["event"] for line in lines] == ["settings.loaded"]
+
+
+def test_what_a_pump_could_not_give_back_is_given_back_by_the_lanes_that_follow(
+    written: Written,
+) -> None:
+    written.lane().log.append([Admission("m-1", "web", "user", b"{}")])
+    written.lane().log.lease("lost", 99)
+    written.lane().log.abandon("lost")
+    written.toml.write_text(TOML + "rate = 7.0\n")
+    leased = written.lane().log.lease("next", 32)
+    assert isinstance(leased, Leased)
+    assert (len(leased.partitions), leased.deaths) == (64, 0)
 
 
 def test_what_was_written_before_the_first_look_takes_effect(written: Written) -> None:

@@ -190,6 +190,7 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         ),
         ('dedupe_window = "23h"', "dedupe_window: expected at least 1 day; found 23h"),
         ("deadline = 0", "deadline: expected more than 0; found 0"),
+        ("deadline = 61", "deadline: expected at most 1 minute; found 61s"),
         (
             'retry.wait_initial = "1h"',
             "retry.wait_max: expected at least wait_initial, 1h; found 15m",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import assert_never
 
-from app.clock import Clock
 from app.destination import Answer
 from app.hand import Prepared
 from app.health import Health
@@ -20,35 +19,33 @@ PROBE_S = 5.0
 class Breaker:
     """Holds or pauses the destination when it is to blame; `held` says why.
 
-    After a hold a careful pump sends one request at a time until something is delivered,
-    which ends the caution of all.
+    After a hold a `careful` pump sends one delivery at a time until one is taken, which ends the
+    caution of all.
     """
 
-    def __init__(self, lane: Lane, leased: Leased, clock: Clock) -> None:
+    def __init__(self, lane: Lane, leased: Leased) -> None:
         self._lane = lane
-        self._clock = clock
         self._probes = leased.probe
-        self._careful = leased.careful
+        self.careful = leased.careful
         self._health = Health(fragile=leased.careful)
         self.held = ""
 
     @property
     def slots(self) -> int:
         """How many requests may be under way."""
-        one_by_one = self._careful or self._health.failing
+        one_by_one = self.careful or self._health.failing
         return 1 if one_by_one else self._lane.account.concurrency
 
     def answers(self) -> bool:
         """Whether the destination may be sent to; after failures it is asked with its probe."""
         if not self._probes:
             return True
-        lane, began_at = self._lane, self._clock()
+        lane = self._lane
         probe = lane.destination.probe(lane.account)
         spent = max(0.0, lane.account.deadline.total_seconds() - PROBE_S)
         reply = lane.client.send(probe, monotonic() - spent)
         match lane.destination.read(reply, probe):
             case Delivered():
-                self._health.answered(began_at)
                 return True
             case Unavailable(why, after, cause):
                 self.hold(Hold(why, after, cause))
@@ -60,23 +57,28 @@ class Breaker:
         """The outcome for the deliveries of a request, once it is known whose fault it is.
 
         What fails again though the destination took others since is at fault itself: it may be
-        tried again, later. The destination is held as soon as it is to blame.
+        tried again, later. The destination is held as soon as it is to blame. Until it takes
+        something after a hold, it alone is.
         """
         outcome, sent = landed.outcome, landed.sent
-        blamed = isinstance(outcome, Unavailable) and self._blames(landed)
+        if self.careful and isinstance(outcome, Retryable) and _are_repeatable(sent):
+            outcome = Unavailable(outcome.why, outcome.after)
+        blamed = isinstance(outcome, Unavailable) and self._blames(landed, outcome)
         if isinstance(outcome, Delivered):
             self._health.answered(landed.exchange.began_at)
-        if self._careful or not blamed:
-            to_be_split = isinstance(outcome, Rejected) and len(sent) > 1
-            first = any(not one.head.delivery.attempts for one in sent)
-            hold = None if to_be_split else self._health.after(outcome, first=first)
-            if hold is not None:
-                self.hold(hold)
-        if self._careful and isinstance(outcome, Delivered) and self._lane.throttle.clear():
-            self._careful = self._health.fragile = False
+        to_be_split = isinstance(outcome, Rejected) and len(sent) > 1
+        if not blamed and not to_be_split:
+            self._weigh(outcome, sent)
+        if self.careful and isinstance(outcome, Delivered) and self._lane.throttle.clear():
+            self.careful = self._health.fragile = False
         if isinstance(outcome, Unavailable) and blamed:
             return Retryable(outcome.why, outcome.after)
         return outcome
+
+    def _weigh(self, outcome: Outcome, sent: Sequence[Prepared]) -> None:
+        first = self.careful or any(not one.head.delivery.attempts for one in sent)
+        if hold := self._health.after(outcome, first=first):
+            self.hold(hold)
 
     def hold(self, hold: Hold) -> None:
         """Hold the destination for a time, or pause it until an operator has looked at it."""
@@ -94,18 +96,16 @@ class Breaker:
             case _ as never:
                 assert_never(never)
 
-    def _blames(self, landed: Landed) -> bool:
+    def _blames(self, landed: Landed, outcome: Unavailable) -> bool:
         """Only an answer to what may be repeated can be an event's own fault."""
         exchange = landed.exchange
         if not isinstance(exchange.reply, Answer) or not _are_repeatable(landed.sent):
             return False
-        if isinstance(landed.outcome, Unavailable) and landed.outcome.cause != "down":
+        if outcome.cause != "down":
             return False
-        for one in landed.sent if self._careful else ():
-            for attempt in one.head.delivery.attempts[-1:]:
-                self._health.failed_before(_name(one), attempt.at + attempt.took)
         names = map(_name, landed.sent)
-        return self._health.blames(names, exchange.began_at, exchange.ended_at)
+        blamed = self._health.blames(names, exchange.began_at, exchange.ended_at)
+        return blamed and not self.careful
 
 
 def _are_repeatable(sent: Sequence[Prepared]) -> bool:

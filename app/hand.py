@@ -31,6 +31,7 @@ class Hand:
 
     def __init__(self, batch: Batch) -> None:
         self._live, self._bulk = _Row(batch), _Row(batch)
+        self._items_max = batch.items_max
         self._retries: Counter[int] = Counter()
         self._owed_to_live = 0
 
@@ -56,15 +57,15 @@ class Hand:
         self._row(prepared.head).add(prepared)
         self._count_retries([prepared], 1)
 
-    def take(self, *, bulk: bool = True) -> Sequence[Prepared]:
+    def take(self, *, bulk: bool = True, one: bool = False) -> Sequence[Prepared]:
         """The deliveries of the next request, empty when none may go; they are then under way.
 
-        Without `bulk` only live ones. An item that is too large by itself goes alone: only the
-        destination knows its real limit.
+        Without `bulk` only live ones; with `one` a single one, unless parts are left from a split.
+        An item that is too large by itself goes alone: only the destination knows its real limit.
         """
         rows = [self._live, self._bulk] if bulk else [self._live]
         for row in rows if self._owed_to_live >= 0 else reversed(rows):
-            if chosen := row.take():
+            if chosen := row.take(1 if one else self._items_max):
                 self._owed_to_live += _owing(chosen)
                 return chosen
         return ()
@@ -125,8 +126,8 @@ class _Row:
     def add(self, prepared: Prepared) -> None:
         self._waiting.append(prepared)
 
-    def take(self) -> Sequence[Prepared]:
-        chosen = self._next_part() or self._next_batch()
+    def take(self, items_max: int) -> Sequence[Prepared]:
+        chosen = self._next_part() or self._next_batch(items_max)
         self._busy.update(prepared.user for prepared in chosen)
         return chosen
 
@@ -157,12 +158,12 @@ class _Row:
             return ()
         return self._parts.popleft()
 
-    def _next_batch(self) -> Sequence[Prepared]:
+    def _next_batch(self, items_max: int) -> Sequence[Prepared]:
         reserved = {prepared.user for part in self._parts for prepared in part}
         chosen: list[Prepared] = []
         passed: list[Prepared] = []
         size = len("[]")
-        while self._waiting and len(chosen) < self._batch.items_max:
+        while self._waiting and len(chosen) < items_max:
             prepared = self._waiting[0]
             grown = size + len(prepared.item.body) + len(",")
             if chosen and grown > self._batch.bytes_max:

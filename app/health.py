@@ -1,11 +1,11 @@
 """When failures are the destination's, and when they are an event's own. Pure."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
 
 FAILURES_MAX = 5
-FAILURES_MAX_FRAGILE = 3  # a request, its first half and its second
+FAILURES_MAX_FRAGILE = 3
 REFUSALS_MAX = 20
 
 
@@ -61,10 +61,6 @@ class Health:
         self._failed_at.update((name, ended_at) for name in names)
         return any(at <= self._answered_at <= began_at for at in failed)
 
-    def failed_before(self, delivery: Hashable, ended_at: int) -> None:
-        """A delivery's earlier attempt failed then (ms since the epoch)."""
-        self._failed_at.setdefault(delivery, ended_at)
-
     def _failed(self, failure: Unavailable | Retryable | Unconfirmed) -> Hold | None:
         self.failing = True
         self._failures.append(failure)
@@ -78,3 +74,30 @@ class Health:
         if not self.fragile:
             return FAILURES_MAX
         return 1 if isinstance(failure, Unconfirmed) else FAILURES_MAX_FRAGILE
+
+
+class Fitness:
+    """How many of the events that a pump read could become no request, more than those that could.
+
+    Where most cannot, the destination's settings are wrong and not the events.
+    """
+
+    def __init__(self) -> None:
+        self._excess = 0
+        self._first = ""
+
+    def after(self, faults: Sequence[str], fit: int) -> tuple[int, Hold | None]:
+        """How many of the events with `faults` may be buried, and the hold, if one is due.
+
+        `fit` counts the others that were read with them. All are weighed together, for the events
+        of one bad user follow each other.
+        """
+        self._first = self._first if self._excess else "".join(faults[:1])
+        before, self._excess = self._excess, max(0, self._excess + len(faults) - fit)
+        if self._excess < REFUSALS_MAX:
+            return len(faults), None
+        why = (
+            f"{REFUSALS_MAX} events more than others became no request and were not sent: "
+            f"look at the destination's settings; the first: {self._first}"
+        )
+        return max(1, REFUSALS_MAX - before), Hold(why, cause="refusals")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import structlog
@@ -10,16 +10,19 @@ import structlog
 from app.clock import Clock
 from app.destination import Item, Reject, Several, Single, Skip, Transformed, Unmapped
 from app.hand import Hand, Prepared
+from app.health import Fitness
 from app.lane import Lane
 from app.log import Head, Reading, Settlement, Split
 from app.mapping import Rulebook
+from app.outcome import Hold
 from app.rehearsal import rehearsed
 from app.segment import Event
 from app.selection import LeftOut, left_out
-from app.verdict import buried_unsent, mapped, parked, parted, put_behind, untransformable
+from app.verdict import buried_unsent, mapped, parked, parted, put_behind, told, untransformable
 
 IN_HAND_MAX = 2_000
 ALONE_DEATHS_MAX = 3
+TURN = IN_HAND_MAX >> 6  # half of the hand before: live ones or bulk
 READS_MAX = 4
 LISTEN_MS = 100
 FAR = 1 << 62
@@ -41,11 +44,19 @@ def hand_limit(deaths: int) -> int:
     return max(1, IN_HAND_MAX >> 5 * deaths)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An event that cannot become a request, why, and how its delivery is settled."""
+
+    why: str
+    settlement: Settlement
+
+
 class Intake:
     """Reads the partitions that a pump holds, from their beginning on, each entry once.
 
     `wake_waits` tells that another pump is asked for, `held` that another pump has had to hold the
-    destination.
+    destination, `flood` that so many events could not become requests that it is to be paused.
     """
 
     def __init__(self, lane: Lane, hand: Hand, token: str, clock: Clock) -> None:
@@ -59,6 +70,12 @@ class Intake:
         self._bulk: dict[int, bool] = {}
         self._next_due = {False: 0, True: 0}
         self._limit = IN_HAND_MAX
+        self._taken: Counter[int] = Counter()
+        self._settled: Counter[int] = Counter()
+        self._ended: set[int] = set()
+        self._poison_found = False
+        self._fitness = Fitness()
+        self.flood: Hold | None = None
         self.wake_waits = False
         self.held = False
 
@@ -72,8 +89,33 @@ class Intake:
         self._bulk = {p: self._lane.log.layout.is_bulk(p) for p in partitions}
         self._limit = limit
 
-    def expect_retries(self) -> None:
-        """Something was settled that may have made a retry due: read all at the next occasion."""
+    @property
+    def cleared(self) -> tuple[int, ...]:
+        """The partitions that are not to blame for the death of pumps before.
+
+        That are all once the poison is found, else those that were read to their end, or of which
+        enough was settled.
+        """
+        if self._poison_found:
+            return self.partitions
+        enough = {p for p, settled in self._settled.items() if settled >= self._turn}
+        return tuple(self._ended | enough)
+
+    @property
+    def _turn(self) -> int:
+        """How many a partition gives before it goes behind the others.
+
+        What killed the pump before was among so many of it.
+        """
+        return TURN if self._is_alone else 1
+
+    def after(self, settled: Sequence[Settlement]) -> None:
+        """These were settled; where a retry may have become due, read all at the next occasion."""
+        self._settled.update(one.head.partition for one in settled if one.verb != "unmark")
+        if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
+            self._expect_retries()
+
+    def _expect_retries(self) -> None:
         self._next_due = {False: 0, True: 0}
 
     def fill(self, *, listen: bool = False) -> list[Settlement]:
@@ -88,13 +130,19 @@ class Intake:
             if not partitions:
                 break
             shares = self._shares(partitions)
-            heads = self._bounded(self._read(partitions, shares))
+            heads = self._read(partitions, shares)
+            if self._hand.is_empty:
+                self._ended |= set(partitions) - {head.partition for head in heads}
+            heads = self._bounded(heads)
             self._cursors |= {one.partition: one.entry for one in heads if one.place == "log"}
             settled += self._take(heads)
+            if self.flood:
+                break
             logged = Counter(head.partition for head in heads if head.place == "log")
             full = {p for p, count in logged.items() if count >= shares[self._bulk[p]]}
             partitions = tuple(p for p in self._roomy() if p in full)
-        return settled
+        # What goes behind a delivery that is finished here must stand there when that moves it up.
+        return sorted(settled, key=lambda one: one.verb != "behind")
 
     def again(self, heads: Sequence[Head]) -> list[Settlement]:
         """Look again at what was not parked, for other rules hold by now."""
@@ -113,7 +161,7 @@ class Intake:
             return self.partitions if self._hand.is_empty else ()
         worth = self._limit // 4
         roomy = {bulk: self._room(bulk=bulk) >= worth for bulk in (False, True)}
-        return tuple(p for p, bulk in self._bulk.items() if roomy[bulk])
+        return tuple(p for p in self.partitions if roomy[self._bulk[p]])
 
     def _shares(self, partitions: Sequence[int]) -> dict[bool, int]:
         """How much to read of each of these, live ones and bulk."""
@@ -135,9 +183,17 @@ class Intake:
         ]
         if self._is_alone:
             bounded = list(heads[:1])
+        self._take_turns(bounded)
         if len(bounded) < len(heads):
-            self.expect_retries()
+            self._expect_retries()
         return bounded
+
+    def _take_turns(self, heads: Sequence[Head]) -> None:
+        """Move partitions that had their turn behind the others, which may hide what kills."""
+        for head in heads:
+            self._taken[head.partition] += 1
+            if self._taken[head.partition] % self._turn == 0:
+                self._cursors[head.partition] = self._cursors.pop(head.partition)
 
     def _readable(self, *, listen: bool) -> tuple[int, ...]:
         """The partitions that are worth a read: asking for what grew costs less than reading."""
@@ -178,27 +234,35 @@ class Intake:
         """Take heads in hand, in their order; what does not become a request is settled instead.
 
         The parts of a head stand in its place, save where each is to be alone: they are read next.
+        Of a flood of what is unfit the most stays where it is.
         """
         seen = [self._prepared(head) for head in heads]
+        settled = self._buried([one for one in seen if isinstance(one, Unfit)], len(seen))
         splits = [one for one in seen if isinstance(one, Split)]
         done = self._lane.log.split(self._token, splits) if splits else set()
-        settled: list[Settlement] = []
         for one in seen:
-            if not isinstance(one, Split):
+            if isinstance(one, Prepared | Settlement):
                 self._add(one, settled)
-            elif self._is_alone:
-                self.expect_retries()
-            elif one.head.at in done:
+            elif isinstance(one, Split) and self._is_alone:
+                self._expect_retries()
+            elif isinstance(one, Split) and one.head.at in done:
                 for part in one.heads:
                     self._add(self._prepared(part), settled)
         return settled
 
-    def _add(self, one: Prepared | Settlement | Split, settled: list[Settlement]) -> None:
+    def _buried(self, unfit: Sequence[Unfit], seen: int) -> list[Settlement]:
+        most, flood = self._fitness.after([one.why for one in unfit], seen - len(unfit))
+        self.flood = self.flood or flood
+        return [one.settlement for one in unfit[:most]]
+
+    def _add(self, one: Prepared | Settlement | Unfit | Split, settled: list[Settlement]) -> None:
         match one:
             case Prepared():
                 self._hand.add(one)
             case Settlement():
                 settled.append(one)
+            case Unfit():
+                settled.append(one.settlement)
             case Split():
                 raise TypeError(
                     f"{one.head.delivery.id}: expected a part that stands for one call"
@@ -206,7 +270,7 @@ class Intake:
             case _ as never:
                 assert_never(never)
 
-    def _prepared(self, head: Head) -> Prepared | Settlement | Split:
+    def _prepared(self, head: Head) -> Prepared | Settlement | Unfit | Split:
         return self._withheld(head) or self._transformed(head)
 
     def _withheld(self, head: Head) -> Settlement | None:
@@ -217,10 +281,11 @@ class Intake:
         if head.behind:
             return put_behind(head)
         if self._is_alone and self._lane.log.alone(self._token, head) >= ALONE_DEATHS_MAX:
+            self._poison_found = True
             return buried_unsent(head, "poison", POISON, self._clock())
         return None
 
-    def _transformed(self, head: Head) -> Prepared | Settlement | Split:
+    def _transformed(self, head: Head) -> Prepared | Settlement | Unfit | Split:
         match self._transform(head):
             case "filtered" | "before_cutover" as left:
                 return Settlement(head, left)
@@ -235,9 +300,9 @@ class Intake:
             case Unmapped():
                 return parked(head, self._rules.version)
             case Reject(why):
-                return buried_unsent(head, "rejected", why, self._clock())
+                return Unfit(why, buried_unsent(head, "rejected", why, self._clock()))
             case Exception() as bug:
-                return untransformable(head, bug, self._clock())
+                return Unfit(told(bug), untransformable(head, bug, self._clock()))
             case _ as never:
                 assert_never(never)
 

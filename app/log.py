@@ -239,7 +239,7 @@ class Log:
         """
         partitions, pumps = self.layout.total, self._account.pumps
         for abandoned in tuple(self._abandoned):
-            self.release(abandoned, in_order=False)
+            self.release(abandoned)
             self._abandoned.discard(abandoned)
         match self._scripts.run("lease", token, LEASE_MS, partitions, share, pumps):
             case [b"held", until]:
@@ -323,12 +323,13 @@ class Log:
             done |= {one.head.at for one, acted in zip(some, answer, strict=True) if acted}
         return done
 
-    def release(self, token: str, *, in_order: bool = True) -> bool:
+    def release(self, token: str, cleared: Sequence[int] = ()) -> bool:
         """Give all partitions of a token back; True when a wake is to be sent.
 
-        `in_order` tells that it has worked and nothing went wrong, which ends a row of deaths.
+        The deaths of pumps are held no longer against the partitions that it has `cleared`, nor
+        against those in which nothing is due.
         """
-        return bool(self._scripts.run("release", token, self._account.pumps, int(in_order)))
+        return bool(self._scripts.run("release", token, self._account.pumps, *cleared))
 
     def abandon(self, token: str) -> None:
         """Give the partitions of a token back when the store answers again: before a lease."""

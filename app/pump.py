@@ -76,7 +76,7 @@ class Pump:
         self._renew_at = 0.0
         self._send_at = 0.0
         self._look_s = LOOK_S
-        self._breaker = Breaker(lane, Leased((), left=False), clock)
+        self._breaker = Breaker(lane, Leased((), left=False))
         self._aside: list[Sequence[Prepared]] = []
         self._paced = self._account.rate is not None
         self._ask_at = 0.0
@@ -99,7 +99,7 @@ class Pump:
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
         report.partitions = len(leased.partitions)
-        self._breaker = Breaker(self._lane, leased, self._clock)
+        self._breaker = Breaker(self._lane, leased)
         self._paced = self._paced or leased.paced
         self._ask_at = began + TICK_S
         self._begin(leased)
@@ -114,7 +114,7 @@ class Pump:
         except StaleLease:
             report.stale = True
         report.held = report.held or self._breaker.held
-        if self._log.release(self._token, in_order=in_order):
+        if self._log.release(self._token, self._intake.cleared if in_order else ()):
             report.wake = True
             self._lane.wake()
         self._burials.finish()
@@ -152,7 +152,7 @@ class Pump:
                 self._renew(now)
                 may_send = now < until and not self._stopped
                 if may_send:
-                    self._settle(self._intake.fill(listen=listen))
+                    self._read(listen=listen)
                     self._send(sender)
                 if sender.under_way:
                     self._collect(sender)
@@ -166,6 +166,11 @@ class Pump:
                     listen = True
                     continue
                 listen, idle_since = False, time.monotonic()
+
+    def _read(self, *, listen: bool) -> None:
+        self._settle(self._intake.fill(listen=listen))
+        if self._intake.flood:
+            self._breaker.hold(self._intake.flood)
 
     def _renew(self, now: float) -> None:
         if now >= self._renew_at:
@@ -183,7 +188,7 @@ class Pump:
         mark, so that the lease, which the mark prolongs, outlasts the call.
         """
         since = time.monotonic()
-        if since < self._send_at or sender.under_way >= self._breaker.slots:
+        if self._stopped or since < self._send_at or sender.under_way >= self._breaker.slots:
             return
         going = self._granted(self._next(sender))
         perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
@@ -212,7 +217,7 @@ class Pump:
         taken: list[Sequence[Prepared]] = []
         bulk = max(1, self._breaker.slots - 1) - sender.bulk_under_way
         while sender.under_way + len(taken) < self._breaker.slots:
-            if not (sent := self._hand.take(bulk=bulk > 0)):
+            if not (sent := self._hand.take(bulk=bulk > 0, one=self._breaker.careful)):
                 break
             taken.append(sent)
             bulk -= sent[0].head.bulk
@@ -308,7 +313,6 @@ class Pump:
         self._report.settled.update(settlement.verb for settlement in settled)
         self._report.settled.subtract("park" for _ in recorded.refused)
         self._burials.tell(settled)
-        if any(one.verb in ("retry", "block") or one.head.place == "late" for one in settled):
-            self._intake.expect_retries()
+        self._intake.after(settled)
         if recorded.refused:
             self._settle(self._intake.again(recorded.refused))

@@ -101,7 +101,11 @@ def buried_unsent(head: Head, reason: str, message: str, now: int) -> Settlement
 
 def untransformable(head: Head, bug: Exception, now: int) -> Settlement:
     """The settlement of a delivery that trips its destination up."""
-    return buried_unsent(head, "untransformable", f"{type(bug).__name__}: {bug}", now)
+    return buried_unsent(head, "untransformable", told(bug), now)
+
+
+def told(bug: Exception) -> str:
+    return f"{type(bug).__name__}: {bug}"
 
 
 def _first_at(tried: Delivery, exchange: Exchange) -> int:

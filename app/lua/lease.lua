@@ -11,7 +11,8 @@
 --          for them, most pumps in a row that died holding one of them, what the throttle wants (the
 --          sum of 1 ask it before each request, 2 send one at a time until something is delivered,
 --          4 send the probe first), partition...}, those first in which a pump died with one
---          delivery alone, and live ones before bulk; without one there is nothing to do
+--          delivery alone, then others in which one died, and live ones before bulk; without one
+--          there is nothing to do
 --
 -- After a hold one pump alone is let in, for as long as its leases run.
 --
@@ -88,9 +89,10 @@ end
 if left == 1 then redis.call('SET', KEYS[6], now) end
 local answer = { 'leased', left, deaths, wants }
 local function rank(partition)
-  return half(partition) + (redis.call('HEXISTS', KEYS[9], partition) == 1 and 0 or 2)
+  if redis.call('HEXISTS', KEYS[9], partition) == 1 then return half(partition) end
+  return half(partition) + (redis.call('HEXISTS', KEYS[8], partition) == 1 and 2 or 4)
 end
-for place = 1, 4 do
+for place = 1, 6 do
   for _, partition in ipairs(mine) do
     if rank(partition) == place then answer[#answer + 1] = tonumber(partition) end
   end

@@ -3,14 +3,19 @@
 --
 -- KEYS     1 holders  2 leases  3 ready  4 pumps  5 answers  6 log:  7 due:  8 throttle  9 wake
 --          10 deaths  11 alone
--- ARGV     1 now  2 token  3 pumps at most  4 1 when the pump has worked and ended in order
+-- ARGV     1 now  2 token  3 pumps at most, then the partitions that are cleared
 -- Returns  1 when due work is left and a wake is to be sent, else 0
 --
--- An end in order ends a row of deaths; without it, what the pump had alone is not held against
--- that. A wake that is on its way will do. A second run finds nothing to give back.
+-- The deaths of pumps are forgotten where this one worked and lived, and where nothing is due that
+-- could kill; elsewhere they stay, and what it had alone is not held against that. A wake that is on
+-- its way will do. A second run finds nothing to give back.
 local now, token = clock(ARGV[1]), ARGV[2]
+local cleared = {}
+for i = 4, #ARGV do cleared[ARGV[i]] = true end
+
 local function absolve(partition)
-  if ARGV[4] == '1' then
+  local due = redis.call('XLEN', KEYS[6] .. partition) + redis.call('ZCOUNT', KEYS[7] .. partition, '-inf', now)
+  if cleared[partition] or due == 0 then
     redis.call('HDEL', KEYS[10], partition)
     redis.call('HDEL', KEYS[11], partition)
     return

@@ -94,6 +94,10 @@ def data(**told: object) -> Answer:
     return Answer(200, body=json.dumps({"data": told}).encode())
 
 
+def beside(message: str, **told: object) -> Answer:
+    return Answer(200, body=json.dumps({"errors": [{"message": message}], "data": told}).encode())
+
+
 def error(message: str, code: str | None = None, name: str = "", status: int = 200) -> Answer:
     extensions = {"code": code, "exception": {"name": name}}
     content = {"errors": [{"message": message, "extensions": extensions}], "data": None}
@@ -252,6 +256,11 @@ def test_a_setting_that_cannot_work_is_refused_without_showing_it(
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
+        (beside("Unauthenticated", recordUsage={"recorded": True}), Delivered()),
+        (
+            beside("User not found", recordUsage={"recorded": False}),
+            Unconfirmed("Kana answered with data and an error, User not found"),
+        ),
         (data(recordUsage={"recorded": True, "reason": None}), Delivered()),
         (
             data(recordUsage={"recorded": False, "reason": "Limit"}),

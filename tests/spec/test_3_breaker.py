@@ -99,8 +99,8 @@ def side_by_side(
         list(threads.map(work, range(account.pumps)))
 
 
-def track(number: int) -> Admission:
-    properties = {"featureId": "calls", "delta": 1, "number": number}
+def track(number: int, **more: object) -> Admission:
+    properties = {"featureId": "calls", "delta": 1, "number": number, **more}
     fields = {"type": "track", "event": "Call", "properties": properties}
     return admission(number, **fields, timestamp="2026-01-02T03:04:05.678Z")
 
@@ -216,15 +216,15 @@ def test_after_a_429_one_request_goes_at_a_time_and_no_probe(
 
 
 @contextmanager
-def gateway(poison: bytes) -> Iterator[str]:
-    """A partner whose gateway answers 503 whenever a body holds the poison; its address."""
+def gateway(poison: bytes, status: int) -> Iterator[str]:
+    """A partner whose gateway answers so whenever a body holds the poison; its address."""
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(503 if poison in body else 200)
+            self.send_response(status if poison in body else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -238,21 +238,53 @@ def gateway(poison: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("fragile", [False, True])
-def test_an_event_that_always_fails_holds_no_other(fragile: bool, store: redis.Redis) -> None:
-    with gateway(b'"number":57}') as base_url:
+def test_events_that_always_fail_hold_no_other(fragile: bool, store: redis.Redis) -> None:
+    with gateway(b'"poison":true}', 503) as base_url:
         account = kable_at(base_url)
         log, throttle = Log(store, account), Throttle(store, account)
-        log.append([track(n) for n in range(100)])
+        log.append([track(n, **({} if n % 20 else {"poison": True})) for n in range(100)])
         if fragile:
             throttle.hold("503", None)
             wait_until(lambda: throttle.state().held_until is None)
         more = count(100)
-        while log.census().dead == 0:
+        while log.census().dead < 5:
             log.append([track(next(more))])
             pump(store, account)
         wait_until(lambda: pump(store, account) and log.census().waiting == 0)
     census = log.census()
-    assert (census.delivered, census.dead) == (census.accepted - 1, 1)
+    assert (census.delivered, census.dead) == (census.accepted - 5, 5)
+
+
+def test_an_event_that_always_fails_ends_no_caution_and_holds_what_comes_later_for_a_moment(
+    store: redis.Redis, clock: told.Clock
+) -> None:
+    with gateway(b'"number":57}', 500) as base_url:
+        account = kable_at(base_url).model_copy(update={"partitions": 2, "pumps": 1})
+        log, throttle = Log(store, account, clock), Throttle(store, account, clock)
+        log.append([track(57)])
+        for _ in range(3):
+            clock.now = throttle.hold("503", None)
+            assert pump(store, account, clock).settled == {}
+        log.append([track(58)])
+        clock.now = throttle.state().held_until or 0
+        assert pump(store, account, clock).settled == {"delivered": 1, "retry": 1}
+        clock.now += 60_000
+        assert pump(store, account, clock).settled == {"bury": 1}
+    assert throttle.state().free
+
+
+def test_no_attempt_is_spent_until_something_is_delivered_after_a_hold(
+    store: redis.Redis, kable: KableAccount, clock: told.Clock
+) -> None:
+    log, throttle = Log(store, kable, clock), Throttle(store, kable, clock)
+    log.append([track(n) for n in range(50)])
+    throttle.hold("503", None)
+    with gateway(b"transactionId", 500) as base_url:
+        account = kable.model_copy(update={"base_url": base_url})
+        for _ in range(3):
+            clock.now = throttle.state().held_until or 0
+            assert pump(store, account, clock).settled == {}
+    assert (log.census().waiting, throttle.state().failures) == (50, 4)
 
 
 def test_what_is_paused_sees_nothing(store: redis.Redis, kable: KableAccount) -> None:

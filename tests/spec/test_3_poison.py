@@ -16,10 +16,11 @@ from app import dead_letters
 from app.client import Client
 from app.destination import Destination, Item, Request, Transformed
 from app.destinations.kable import KABLE, KableAccount
-from app.intake import IN_HAND_MAX, POISON, hand_limit
+from app.hand import Hand
+from app.intake import IN_HAND_MAX, POISON, TURN, Intake, hand_limit
 from app.keys import destination_key
 from app.lane import Lane
-from app.log import LEASE_MS, Head, Leased, Log, Reading
+from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement
 from app.pump import Pump
 from app.segment import Event
 from app.throttle import Throttle
@@ -197,7 +198,7 @@ def test_deaths_in_a_row_are_counted_until_a_pump_ends_in_order(log: Log, clock:
         counted += [deaths(log, token), deaths(log, token)]
         clock.now += LEASE_MS
     assert counted == [0, 0, 1, 1, 2, 2]
-    log.release("c")
+    log.release("c", range(4))
     assert deaths(log, "d") == 0
 
 
@@ -207,7 +208,7 @@ def test_a_pump_that_was_taken_over_neither_adds_to_the_row_nor_ends_it(
     deaths(log, "dead")
     clock.now += LEASE_MS
     deaths(log, "stale")
-    log.release("stale", in_order=False)
+    log.release("stale")
     assert deaths(log, "next") == 1
 
 
@@ -251,9 +252,47 @@ def test_one_that_pumps_die_with_alone_comes_first_and_is_counted(log: Log, cloc
     clock.now += LEASE_MS
     [first, *_] = heads(log, "b")
     assert (first.partition, log.alone("b", head)) == (head.partition, 1)
-    log.release("b", in_order=False)
+    log.release("b")
     heads(log, "c")
     assert log.alone("c", head) == 1
+
+
+def test_what_a_pump_has_not_tried_keeps_its_deaths_and_comes_first(
+    log: Log, clock: Clock
+) -> None:
+    log.append([admission(n, f"user-{n}") for n in range(2, 40)])
+    deaths(log, "dead")
+    clock.now += LEASE_MS
+    tried = heads(log, "next")[0].partition
+    log.release("next", [tried])
+    found = [head.partition for head in heads(log, "another")]
+    assert (len(found), found[-1], deaths(log, "another")) == (4, tried, 1)
+    log.release("another", found)
+    assert deaths(log, "last") == 0
+
+
+def test_alone_each_partition_has_its_turn(
+    store: redis.Redis, store_url: str, log: Log, account: KableAccount, clock: Clock
+) -> None:
+    log.append([admission(n, f"user-{n}") for n in range(2, 300)])
+    first, second, third, *_ = (head.partition for head in heads(log, "pump"))
+    with closing(Client(KABLE, account)) as client:
+        throttle = Throttle(store, account, clock)
+        hand = Hand(KABLE.batch)
+        lane = Lane(KABLE, account, log, throttle, client, Wakes(store_url))
+        intake = Intake(lane, hand, "pump", clock)
+        intake.begin(range(8), limit=1)
+        taken: list[int] = []
+        for number in range(2 * TURN + 1):
+            assert intake.fill() == []
+            [one] = hand.take()
+            hand.finish([one])
+            taken.append(one.head.partition)
+            settled = [Settlement(one.head, "delivered")]
+            log.settle("pump", number, settled)
+            intake.after(settled)
+    assert taken == [first] * TURN + [second] * TURN + [third]
+    assert set(intake.cleared) == {first, second, 4, 5, 6, 7}
 
 
 def test_what_is_no_json_is_buried_and_stops_nobody(

@@ -222,6 +222,21 @@ def test_when_all_is_refused_the_destination_is_paused_and_not_all_is_buried(
     assert log.census().waiting > 200
 
 
+def test_when_no_event_becomes_a_request_the_destination_is_paused_and_the_rest_waits(
+    store: redis.Redis, log: Log, account: KableAccount
+) -> None:
+    wrong = account.model_copy(update={"client_id_field": "context.groupId"})
+    log.append([admission(n, f"user-{n}") for n in range(300)])
+    report = pump(store, wrong)
+    state, census = Throttle(store, account).state(), log.census()
+    assert (census.dead, census.waiting, report.requests) == (20, 280, 0)
+    assert (state.paused_by, state.paused_cause) == ("relay", "refusals")
+    assert "look at the destination's settings; the first: context.groupId" in state.paused_why
+    Throttle(store, account).resume()
+    reports = [pump(store, account), pump(store, account)]
+    assert sum(report.settled["delivered"] for report in reports) == 280
+
+
 def test_a_pump_that_was_taken_over_changes_nothing(
     store: redis.Redis, log: Log, account: KableAccount
 ) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.health import FAILURES_MAX, REFUSALS_MAX, Health
+from app.health import FAILURES_MAX, REFUSALS_MAX, Fitness, Health
 from app.outcome import (
     Delivered,
     Hold,
@@ -86,6 +86,21 @@ def test_what_fails_again_though_others_did_not_is_to_blame_itself() -> None:
 
 def test_a_success_that_came_later_than_the_call_proves_nothing_against_it() -> None:
     health = Health()
-    health.failed_before("a", ended_at=20)
+    health.blames(["a"], began_at=10, ended_at=20)
     health.answered(began_at=60)
     assert health.blames(["a"], began_at=50, ended_at=70) is False
+
+
+def test_of_a_flood_that_becomes_no_request_some_are_buried_and_the_first_fault_is_named() -> None:
+    fitness = Fitness()
+    assert fitness.after(["no id", "no name"], fit=0) == (2, None)
+    buried, hold = fitness.after(["no name"] * 1_000, fit=3)
+    assert (buried, hold and hold.cause) == (REFUSALS_MAX - 2, "refusals")
+    assert hold is not None
+    assert hold.why.endswith("look at the destination's settings; the first: no id")
+
+
+def test_as_many_that_fit_make_up_for_those_that_do_not() -> None:
+    fitness = Fitness()
+    assert {fitness.after(["no id"] * 50, fit=50) for _ in range(9)} == {(50, None)}
+    assert fitness.after(["no id"] * REFUSALS_MAX, fit=1) == (REFUSALS_MAX, None)

@@ -260,18 +260,20 @@ class LogMachine(RuleBasedStateMachine):
             self.log.renew(token, self.held[token])
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), twice=st.booleans(), in_order=st.booleans())
-    def release(self, data: st.DataObject, twice: bool, in_order: bool) -> None:
+    @rule(data=st.data(), twice=st.booleans(), cleared=st.sets(st.integers(0, 3)))
+    def release(self, data: st.DataObject, twice: bool, cleared: set[int]) -> None:
         """A pump ends, in order or because another has taken a partition over."""
         token = data.draw(st.sampled_from(sorted(self.held)))
-        self.log.release(token, in_order=in_order)
+        mine = [p for p, holder in self.holders.items() if holder == token]
+        absolved = [p for p in mine if p in cleared or not self._is_due(p)]
+        self.log.release(token, sorted(cleared))
         if twice:
-            self.log.release(token, in_order=in_order)
+            self.log.release(token, sorted(cleared))
         del self.held[token]
-        for partition in [p for p, holder in self.holders.items() if holder == token]:
+        for partition in mine:
             del self.holders[partition]
-            if in_order:
-                del self.deaths[partition]
+        for partition in absolved:
+            del self.deaths[partition]
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -296,7 +298,7 @@ class LogMachine(RuleBasedStateMachine):
             found = self.log.heads("refused", readings).heads
             verdicts = [buried_unsent(one, failed, "why", self.now) for one in found]
             self.log.settle("refused", 1, verdicts)
-            self.log.release("refused")
+            self.log.release("refused", leased.partitions)
             for partition in leased.partitions:
                 self.holders.pop(partition, None)
                 del self.deaths[partition]
@@ -420,6 +422,11 @@ class LogMachine(RuleBasedStateMachine):
             self.log.release(token)
         census = self.log.census()
         assert (census.waiting, census.retrying, census.unaccounted) == (0, 0, 0)
+
+    def _is_due(self, partition: int) -> bool:
+        """Whether something lies in a partition that a pump could take in hand now."""
+        due = self.store.zcount(destination_key("kable", f"due:{partition}"), "-inf", self.now)
+        return bool(due) or self.store.xlen(destination_key("kable", f"log:{partition}")) > 0
 
     def _verdicts(self, heads: list[Head], data: st.DataObject, wait: int) -> list[Settlement]:
         """Verdicts as a pump gives them: what is behind stays behind, what was sent is buried."""

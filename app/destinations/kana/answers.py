@@ -95,6 +95,8 @@ def _meaning(step: Step, answer: Answer) -> Outcome | Next:
     told = _object(content.get("data")).get(step.operation)
     if fault is None and told is not None:
         return _taken(step, told)
+    if isinstance(step, Record) and told is not None:
+        return _recorded_beside(_object(told), fault)
     failure = _failure(step, answer, content, fault)
     if isinstance(failure, _Missing | Rejected):
         return _instead(step, failure)
@@ -151,6 +153,14 @@ def _recorded(usage: Mapping[str, object]) -> Outcome:
             return Rejected(f"Kana did not record it: {reason}")
         case _:
             return Unconfirmed("Kana answered without saying whether it recorded the usage")
+
+
+def _recorded_beside(usage: Mapping[str, object], fault: _Fault | None) -> Outcome:
+    """What an answer means that has the call's data and an error: the data tells what was done."""
+    if usage.get("recorded") is True:
+        return Delivered()
+    message = fault.message[:MESSAGE_MAX] if fault else ""
+    return Unconfirmed(f"Kana answered with data and an error, {message or 'without a message'}")
 
 
 def _failure(

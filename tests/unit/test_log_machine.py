@@ -425,8 +425,8 @@ class LogMachine(RuleBasedStateMachine):
 
     def _is_due(self, partition: int) -> bool:
         """Whether something lies in a partition that a pump could take in hand now."""
-        due = self.store.zcount(destination_key("kable", f"due:{partition}"), "-inf", self.now)
-        return bool(due) or self.store.xlen(destination_key("kable", f"log:{partition}")) > 0
+        due, log = (destination_key("kable", name) + str(partition) for name in ("due:", "log:"))
+        return self.store.zcount(due, "-inf", self.now) + self.store.xlen(log) > 0
 
     def _verdicts(self, heads: list[Head], data: st.DataObject, wait: int) -> list[Settlement]:
         """Verdicts as a pump gives them: what is behind stays behind, what was sent is buried."""

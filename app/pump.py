@@ -98,12 +98,7 @@ class Pump:
         leased = self._log.lease(self._token, share)
         if not isinstance(leased, Leased) or not leased.partitions:
             return report
-        report.partitions = len(leased.partitions)
-        self._breaker = Breaker(self._lane, leased)
-        self._paced = self._paced or leased.paced
-        self._ask_at = began + TICK_S
-        self._begin(leased)
-        self._renew_at = began + RENEW_EVERY_S
+        self._begin(leased, began)
         in_order = False
         try:
             if self._breaker.answers():
@@ -113,25 +108,34 @@ class Pump:
                 in_order = True
         except StaleLease:
             report.stale = True
-        report.held = report.held or self._breaker.held
         if self._log.release(self._token, self._intake.cleared if in_order else ()):
             report.wake = True
             self._lane.wake()
+        report.held = report.held or self._breaker.held
+        self._tell(time.monotonic() - began)
+        return report
+
+    def _tell(self, seconds: float) -> None:
+        report = self._report
         self._burials.finish()
         logger.info(
             "pump.finished",
             destination=self._account.id,
-            seconds=round(time.monotonic() - began, 3),
+            seconds=round(seconds, 3),
             partitions=report.partitions,
             requests=report.requests,
             held=report.held,
             stale=report.stale,
             **report.settled,
         )
-        return report
 
-    def _begin(self, leased: Leased) -> None:
+    def _begin(self, leased: Leased, began: float) -> None:
         """Read the partitions, after deaths with fewer in hand, and those first that killed."""
+        self._report.partitions = len(leased.partitions)
+        self._breaker = Breaker(self._lane, leased)
+        self._paced = self._paced or leased.paced
+        self._ask_at = began + TICK_S
+        self._renew_at = began + RENEW_EVERY_S
         order: Sequence[int] = leased.partitions
         limit = hand_limit(leased.deaths)
         if leased.deaths:

@@ -23,8 +23,6 @@ FIRST_PAUSE_MS = 250  # most limits count by the second
 LONGEST_HOLD_MS = 60_000
 FINGERPRINT_BYTES = 8
 
-FOREVER_MS = 253_402_300_799_000  # when a pause ends, as the scripts say it
-
 By = Literal["operator", "relay"]
 
 logger = structlog.get_logger("throttle")

@@ -18,7 +18,6 @@ from app.settings import DestinationSettings
 from app.throttle import (
     FIRST_HOLD_MS,
     FIRST_PAUSE_MS,
-    FOREVER_MS,
     LONGEST_HOLD_MS,
     Grant,
     State,
@@ -301,7 +300,7 @@ def test_a_pause_has_no_end_but_an_operator(free: Throttle, log: Log, clock: Clo
     assert free.pause("operator", "month's end") is True
     assert free.pause("operator", "month's end") is False
     clock.now += 365 * 86_400_000
-    assert log.lease("pump", 32) == Held(FOREVER_MS)
+    assert log.lease("pump", 32) == Held(253_402_300_799_000)  # the last moment of year 9999
     assert (log.overdue(0), log.census().why) == ("nothing", "month's end")
     assert free.state() == replace(
         FREE, paused_by="operator", paused_why="month's end", paused_at=BEGINNING

@@ -1,12 +1,13 @@
 """One pump's part in the circuit breaker: it weighs what its requests came to, and acts on it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import assert_never
 
 from app.destination import Answer
 from app.hand import Prepared
-from app.health import Health
+from app.health import Health, Score
 from app.lane import Lane
 from app.log import Leased
 from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, reason
@@ -27,7 +28,7 @@ class Breaker:
         self._lane = lane
         self._probes = leased.probe
         self.careful = leased.careful
-        self._health = Health(fragile=leased.careful)
+        self._health = Health(fragile=leased.careful, score=leased.score)
         self.held = ""
 
     @property
@@ -35,6 +36,11 @@ class Breaker:
         """How many requests may be under way."""
         one_by_one = self.careful or self._health.failing
         return 1 if one_by_one else self._lane.account.concurrency
+
+    def score(self, unfit: int) -> Score:
+        """What the next pump goes on from; a hold has settled what failed."""
+        score = self._health.score(unfit)
+        return replace(score, failures=0) if self.held else score
 
     def answers(self) -> bool:
         """Whether the destination may be sent to; after failures it is asked with its probe."""

@@ -1,27 +1,58 @@
 """When failures are the destination's, and when they are an event's own. Pure."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, Unconfirmed
 
 FAILURES_MAX = 5
 FAILURES_MAX_FRAGILE = 3
 REFUSALS_MAX = 20
+REFUSALS_KEPT_MAX = 15  # who resumes a destination does not risk as many again
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What pumps leave to the next, so that slow traffic counts as much as a burst does.
+
+    How many more requests failed than were taken, were refused than taken, and how many more
+    events became no request than became one.
+    """
+
+    failures: int = 0
+    refusals: int = 0
+    unfit: int = 0
+
+    @classmethod
+    def read(cls, kept: str) -> "Score":
+        return cls(*map(int, kept.split()))
+
+    def __str__(self) -> str:
+        return f"{self.failures} {self.refusals} {self.unfit}"
+
+
+NO_SCORE = Score()
 
 
 class Health:
-    """What the requests of one pump came to. Failures and refusals count up, successes down.
+    """What requests came to, on from a score. Failures and refusals count up, successes down.
 
     `fragile` is a destination that has just been down: it is held again sooner.
     """
 
-    def __init__(self, *, fragile: bool = False) -> None:
+    def __init__(self, *, fragile: bool = False, score: Score = NO_SCORE) -> None:
         self.fragile = fragile
-        self.failing = False
+        self.failing = score.failures > 0
+        self._failed_before = score.failures
         self._failures: list[Unavailable | Retryable | Unconfirmed] = []
-        self._refusals = 0
+        self._refusals = score.refusals
         self._failed_at: dict[Hashable, int] = {}
         self._answered_at = 0
+
+    def score(self, unfit: int) -> Score:
+        """What the next pump goes on from."""
+        failures = self._failed_before + len(self._failures)
+        return Score(failures, min(self._refusals, REFUSALS_KEPT_MAX), unfit)
 
     def answered(self, began_at: int) -> None:
         """A call that began then (ms since the epoch) was a success."""
@@ -36,7 +67,7 @@ class Health:
         match outcome:
             case Delivered():
                 self.failing = False
-                self._failures = self._failures[:-1]
+                self._forgive()
                 self._refusals = max(0, self._refusals - 1)
             case Unavailable(why, after, cause) if cause != "down":
                 return Hold(why, after, cause)
@@ -61,10 +92,16 @@ class Health:
         self._failed_at.update((name, ended_at) for name in names)
         return any(at <= self._answered_at <= began_at for at in failed)
 
+    def _forgive(self) -> None:
+        if self._failures:
+            self._failures.pop()
+        elif self._failed_before:
+            self._failed_before -= 1
+
     def _failed(self, failure: Unavailable | Retryable | Unconfirmed) -> Hold | None:
         self.failing = True
         self._failures.append(failure)
-        if len(self._failures) < self._failures_max(failure):
+        if self._failed_before + len(self._failures) < self._failures_max(failure):
             return None
         wishes = [one.after for one in self._failures if not isinstance(one, Unconfirmed)]
         return Hold(failure.why, max((wish for wish in wishes if wish), default=None))
@@ -82,9 +119,14 @@ class Fitness:
     Where most cannot, the destination's settings are wrong and not the events.
     """
 
-    def __init__(self) -> None:
-        self._excess = 0
+    def __init__(self, excess: int = 0) -> None:
+        self._excess = excess
         self._first = ""
+
+    @property
+    def unfit(self) -> int:
+        """What the next pump goes on from."""
+        return min(self._excess, REFUSALS_KEPT_MAX)
 
     def after(self, faults: Sequence[str], fit: int) -> tuple[int, Hold | None]:
         """How many of the events with `faults` may be buried, and the hold, if one is due.

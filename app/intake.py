@@ -10,7 +10,7 @@ import structlog
 from app.clock import Clock
 from app.destination import Item, Reject, Several, Single, Skip, Transformed, Unmapped
 from app.hand import Hand, Prepared
-from app.health import Fitness
+from app.health import NO_SCORE, Fitness, Score
 from app.lane import Lane
 from app.log import Head, Reading, Settlement, Split
 from app.mapping import Rulebook
@@ -80,11 +80,19 @@ class Intake:
         self.held = False
 
     @property
+    def unfit(self) -> int:
+        """How many more events became no request than became one, for the next pump."""
+        return self._fitness.unfit
+
+    @property
     def partitions(self) -> tuple[int, ...]:
         return tuple(self._cursors)
 
-    def begin(self, partitions: Sequence[int], limit: int = IN_HAND_MAX) -> None:
+    def begin(
+        self, partitions: Sequence[int], limit: int = IN_HAND_MAX, score: Score = NO_SCORE
+    ) -> None:
         """Read these from their beginning, with at most `limit` in hand: half live, half bulk."""
+        self._fitness = Fitness(score.unfit)
         self._cursors = dict.fromkeys(partitions, "")
         self._bulk = {p: self._lane.log.layout.is_bulk(p) for p in partitions}
         self._limit = limit

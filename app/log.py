@@ -21,6 +21,7 @@ from app.append import (
 )
 from app.clock import Clock
 from app.delivery import Delivery, decode, encode, logged
+from app.health import NO_SCORE, Score
 from app.keys import DESTINATIONS, destination_key
 from app.ledger import Census, Day, census, days
 from app.rules import Rules
@@ -49,7 +50,8 @@ class Leased:
     `deaths` are the most pumps in a row that died holding one of them; those come first in which a
     pump died that had one delivery alone.
     `paced` tells that the throttle is to be asked before each request, `careful` that this is the
-    one pump that may send after a hold, and `probe` that it sends the probe first.
+    one pump that may send after a hold, and `probe` that it sends the probe first. `score` is what
+    pumps before it have left.
     """
 
     partitions: tuple[int, ...]
@@ -58,6 +60,7 @@ class Leased:
     paced: bool = False
     careful: bool = False
     probe: bool = False
+    score: Score = NO_SCORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +249,10 @@ class Log:
                 return Held(int(until))
             case [b"full"]:
                 return Full()
-            case [b"leased", left, deaths, wants, *mine]:
+            case [b"leased", left, deaths, wants, kept, *mine]:
                 flags = bool(wants & 1), bool(wants & 2), bool(wants & 4)
-                return Leased(tuple(mine), left == 1, deaths, *flags)
+                score = Score.read(kept.decode())
+                return Leased(tuple(mine), left == 1, deaths, *flags, score)
             case answer:
                 raise ValueError(answer)
 

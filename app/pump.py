@@ -108,6 +108,9 @@ class Pump:
                 in_order = True
         except StaleLease:
             report.stale = True
+        score = self._breaker.score(self._intake.unfit)
+        if score != leased.score:
+            self._throttle.remember(score)
         if self._log.release(self._token, self._intake.cleared if in_order else ()):
             report.wake = True
             self._lane.wake()
@@ -145,7 +148,7 @@ class Pump:
         if limit > 1:
             # In another order each time: one that is cut short must not always leave the same.
             order = self._random.sample(order, len(order))
-        self._intake.begin(order, limit)
+        self._intake.begin(order, limit, leased.score)
 
     def _work(self, until: float) -> None:
         listen, idle_since = False, time.monotonic()

@@ -13,6 +13,7 @@ import structlog
 from pydantic import SecretStr
 
 from app.clock import Clock
+from app.health import Score
 from app.outcome import Cause
 from app.scripts import Scripts
 from app.settings import DestinationSettings
@@ -119,6 +120,10 @@ class Throttle:
         if answer == 2:  # noqa: PLR2004 - as its header says
             logger.info("destination.resumed", destination=self._account.id, by="relay")
         return answer > 0
+
+    def remember(self, score: Score) -> None:
+        """Keep what the next pump goes on from."""
+        self._scripts.run("remember", str(score))
 
     def pause(self, by: By, why: str, credentials: str = "", cause: Cause | None = None) -> bool:
         """Pause it until an operator resumes it; False when it was paused already.

@@ -10,5 +10,5 @@
 local now = clock(ARGV[1])
 if held_until(KEYS[1], now) > 0 then return 0 end
 local failed = half_open(KEYS[1])
-redis.call('HDEL', KEYS[1], 'until', 'why', 'cause', 'failures', 'probe', 'prober')
+redis.call('HDEL', KEYS[1], 'until', 'why', 'cause', 'failures', 'probe', 'prober', 'score')
 return failed and 2 or 1

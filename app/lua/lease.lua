@@ -10,7 +10,7 @@
 -- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
 --          for them, most pumps in a row that died holding one of them, what the throttle wants (the
 --          sum of 1 ask it before each request, 2 send one at a time until something is delivered,
---          4 send the probe first), partition...}, those first in which a pump died with one
+--          4 send the probe first), what pumps remember of it, partition...}, those first in which a pump died with one
 --          delivery alone, then others in which one died, and live ones before bulk; without one
 --          there is nothing to do
 --
@@ -63,7 +63,7 @@ end
 for _, partition in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE')) do
   if taken[partition] or not leased(leases, partition, now) then take(partition) end
 end
-if #mine == 0 then return { 'leased', 0, 0, 0 } end
+if #mine == 0 then return { 'leased', 0, 0, 0, '' } end
 for partition = 0, partitions - 1 do
   if counts[half(partition)] < share and not leased(leases, partition, now) then take(partition) end
 end
@@ -87,7 +87,7 @@ if half_open(KEYS[5]) then
   wants, left = wants + 2 + (redis.call('HEXISTS', KEYS[5], 'probe') == 1 and 4 or 0), 0
 end
 if left == 1 then redis.call('SET', KEYS[6], now) end
-local answer = { 'leased', left, deaths, wants }
+local answer = { 'leased', left, deaths, wants, redis.call('HGET', KEYS[5], 'score') or '' }
 local function rank(partition)
   if redis.call('HEXISTS', KEYS[9], partition) == 1 then return half(partition) end
   return half(partition) + (redis.call('HEXISTS', KEYS[8], partition) == 1 and 2 or 4)

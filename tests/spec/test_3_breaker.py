@@ -285,6 +285,16 @@ def test_no_attempt_is_spent_until_something_is_delivered_after_a_hold(
     assert (log.census().waiting, throttle.state().failures) == (50, 4)
 
 
+def test_an_outage_is_noticed_at_slow_traffic_too(store: redis.Redis, kana: KanaAccount) -> None:
+    misbehave(kana, status=500)
+    log = Log(store, kana)
+    for number in range(8):
+        log.append([track(number)])
+        pump(store, kana, number=number)
+    assert (log.census().unconfirmed, log.census().waiting) == (5, 3)
+    assert "Kana answered 500" in Throttle(store, kana).state().held_why
+
+
 def test_what_is_paused_sees_nothing(store: redis.Redis, kable: KableAccount) -> None:
     log = Log(store, kable)
     log.append([track(1)])

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from app.health import FAILURES_MAX, REFUSALS_MAX, Fitness, Health
+from app.health import (
+    FAILURES_MAX,
+    NO_SCORE,
+    REFUSALS_KEPT_MAX,
+    REFUSALS_MAX,
+    Fitness,
+    Health,
+    Score,
+)
 from app.outcome import (
     Delivered,
     Hold,
@@ -104,3 +112,26 @@ def test_as_many_that_fit_make_up_for_those_that_do_not() -> None:
     fitness = Fitness()
     assert {fitness.after(["no id"] * 50, fit=50) for _ in range(9)} == {(50, None)}
     assert fitness.after(["no id"] * REFUSALS_MAX, fit=1) == (REFUSALS_MAX, None)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_slow_traffic_holds_as_a_burst_does(failure: Outcome) -> None:
+    score, found = NO_SCORE, []
+    for _ in range(FAILURES_MAX):
+        health = Health(score=score)
+        found.append(health.after(failure, first=True))
+        score = Score.read(str(health.score(unfit=0)))
+    assert found == [*[None] * (FAILURES_MAX - 1), Hold(reason(failure))]
+
+
+def test_a_success_makes_up_for_what_another_pump_saw_fail() -> None:
+    health = Health(score=Score(failures=2))
+    health.after(Delivered(), first=True)
+    assert health.score(unfit=3) == Score(failures=1, unfit=3)
+
+
+def test_refusals_after_a_pause_cost_fewer_letters_than_those_before_it() -> None:
+    health = Health()
+    for _ in range(REFUSALS_MAX):
+        health.after(Rejected("404"), first=True)
+    assert health.score(unfit=0).refusals == REFUSALS_KEPT_MAX < REFUSALS_MAX

@@ -9,7 +9,7 @@ from app.destination import Answer
 from app.hand import Prepared
 from app.health import Health, Score
 from app.lane import Lane
-from app.log import Leased
+from app.moves import Leased
 from app.outcome import Delivered, Hold, Outcome, Rejected, Retryable, Unavailable, reason
 from app.sender import Landed
 from app.throttle import fingerprint

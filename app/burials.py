@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from app import dead_letters
-from app.log import Settlement
+from app.moves import Settlement
 
 logger = structlog.get_logger("pump")
 

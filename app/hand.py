@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.destination import Batch, Item
-from app.log import Head
+from app.moves import Head
 
 BULK_OWES = 3  # live deliveries for each of bulk, while both wait
 

@@ -12,8 +12,8 @@ from app.destination import Item, Reject, Several, Single, Skip, Transformed, Un
 from app.hand import Hand, Prepared
 from app.health import NO_SCORE, Fitness, Score
 from app.lane import Lane
-from app.log import Head, Reading, Settlement, Split
 from app.mapping import Rulebook
+from app.moves import Head, Reading, Settlement, Split
 from app.outcome import Hold
 from app.rehearsal import rehearsed
 from app.segment import Event

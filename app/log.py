@@ -4,13 +4,11 @@ Every move is one Lua script, so that a crash at any instant leaves each deliver
 Moments are in ms since the epoch; without a clock the store's own is used.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import redis
 
-from app import settled
 from app.append import (
     LAYOUT_FIELDS,
     Admission,
@@ -20,184 +18,34 @@ from app.append import (
     appended,
 )
 from app.clock import Clock
-from app.delivery import Delivery, decode, encode, logged
-from app.health import NO_SCORE, Score
+from app.health import Score
 from app.keys import DESTINATIONS, destination_key
 from app.ledger import Census, Day, census, days
+from app.moves import (
+    Full,
+    Head,
+    Heads,
+    Held,
+    Leased,
+    Reading,
+    Recorded,
+    Settlement,
+    Split,
+    StaleLease,
+    heads_of,
+    told,
+)
 from app.rules import Rules
-from app.scripts import Argument, Scripts
+from app.scripts import Scripts
 from app.settings import DestinationSettings
 
 LEASE_MS = 10_000
 MARGIN_MS = 2_000
 SPLIT_AT_ONCE = 50
 
-Place = Literal["log", "late"]
-Verb = Literal[settled.Finish, "retry", "block", "behind", "bury", "park", "unmark"]
 Overdue = Literal["nothing", "to be woken", "wake sent"]
 
 OVERDUE: tuple[Overdue, ...] = ("nothing", "to be woken", "wake sent")
-
-
-class StaleLease(Exception):
-    """Another pump took a partition over. Nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """The right to move some partitions; `left` tells that due ones remain for another pump.
-
-    `deaths` are the most pumps in a row that died holding one of them; those come first in which a
-    pump died that had one delivery alone.
-    `paced` tells that the throttle is to be asked before each request, `careful` that this is the
-    one pump that may send after a hold, and `probe` that it sends the probe first. `score` is what
-    pumps before it have left.
-    """
-
-    partitions: tuple[int, ...]
-    left: bool
-    deaths: int = 0
-    paced: bool = False
-    careful: bool = False
-    probe: bool = False
-    score: Score = NO_SCORE
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The destination may not be sent to before `until`."""
-
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """The destination has as many pumps as it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A delivery and where it lies: in the log of its partition or among its retries.
-
-    `sent` tells that a pump that is gone may have sent it, though it must not be repeated;
-    `behind` that an earlier delivery of its user waits to be tried again; `bulk` that it goes
-    after what is live.
-    """
-
-    partition: int
-    place: Place
-    entry: str
-    delivery: Delivery
-    sent: bool = False
-    behind: bool = False
-    bulk: bool = False
-
-    @property
-    def at(self) -> tuple[int, str]:
-        return self.partition, self.entry
-
-    @property
-    def is_part(self) -> bool:
-        """Whether it is a part of an event that stands for several."""
-        return "." in self.entry
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What to read of a partition: `count` entries after `after` and `retries` that are due."""
-
-    partition: int
-    after: str
-    count: int
-    retries: int
-
-    def words(self) -> tuple[Argument, ...]:
-        return self.partition, self.after, self.count, self.retries
-
-
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """What may move next.
-
-    `wake_waits` tells that another pump is asked for, `held` that this one may not send any more.
-    `rules` is the version of the mapping rules.
-    """
-
-    heads: tuple[Head, ...]
-    next_due: int | None
-    wake_waits: bool
-    held: bool
-    rules: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """A verdict on a head; `wait_ms` and `payload` as the verb needs them.
-
-    `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
-    user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped, for
-    the rules of `version` do not map it. `delivered` carries what it says of its user's flags,
-    `bury` keeps the payload with its `letter`, `dry_run` shows it. `unmark` leaves it where it is,
-    for nothing was sent. `rules` are those that matched what is finished or buried. `why` is for
-    the log of the process.
-    """
-
-    head: Head
-    verb: Verb
-    wait_ms: int = 0
-    payload: bytes = b""
-    letter: bytes = b""
-    why: str = ""
-    rules: tuple[str, ...] = ()
-    version: int = 0
-
-    def words(self) -> tuple[Argument, ...]:
-        head = self.head
-        at = head.partition, head.place, head.entry
-        detail = " ".join(self.rules) or self.wait_ms
-        words = *at, self.verb, detail, self.payload, head.delivery.user
-        match self.verb:
-            case "bury":
-                return (*words, self.letter)
-            case "park":
-                return (*words, self.version)
-            case _:
-                return words
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """On how many verdicts a settle acted.
-
-    Those that it `refused` to park stay where they are: other rules hold than those of their
-    version, and may map them.
-    """
-
-    acted: int
-    refused: tuple[Head, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """What is to stand in the place of a head; `rules` are those that said so."""
-
-    head: Head
-    parts: tuple[Delivery, ...]
-    rules: tuple[str, ...] = ()
-
-    @property
-    def heads(self) -> tuple[Head, ...]:
-        """The parts, as they lie among the retries."""
-        at = self.head.partition, self.head.entry
-        return tuple(
-            Head(at[0], "late", f"{at[1]}.{number}", part)
-            for number, part in enumerate(self.parts, 1)
-        )
-
-    def words(self) -> tuple[Argument, ...]:
-        head = self.head
-        at = head.partition, head.place, head.entry, head.delivery.user
-        return *at, " ".join(self.rules), len(self.parts), *map(encode, self.parts)
 
 
 class Log:
@@ -281,7 +129,7 @@ class Log:
             raise StaleLease
         wake_waits, held, next_due, version, *found = answer
         return Heads(
-            tuple(head for partition in found for head in _heads(partition, token, self.layout)),
+            tuple(head for partition in found for head in heads_of(partition, token, self.layout)),
             int(next_due) if next_due else None,
             wake_waits=wake_waits == 1,
             held=held == 1,
@@ -305,7 +153,7 @@ class Log:
         the first answer. Raises StaleLease.
         """
         words = (word for settlement in settlements for word in settlement.words())
-        answer = self._scripts.run("settle", token, number, _told(settlements), *words)
+        answer = self._scripts.run("settle", token, number, told(settlements), *words)
         if answer == b"stale":
             raise StaleLease
         acted, *refused = cast("list[int]", answer)
@@ -374,43 +222,3 @@ class Log:
     def days(self, newest: int = 7) -> list[Day]:
         """The ledger by day of acceptance, the newest first; without days on which none came."""
         return days(self._store, self._account.id, self._scripts.now(), newest)
-
-
-def _heads(found: Sequence[Any], token: str, layout: Layout) -> Iterator[Head]:
-    """The heads of one partition as heads.lua answers them."""
-    partition, retries, entries, marks, later = found
-    bulk = layout.is_bulk(partition)
-    marked = {entry for entry, pump in _pairs(marks) if pump != token.encode()}
-    for entry, payload in _pairs(retries):
-        sent = entry in marked
-        yield Head(partition, "late", entry.decode(), decode(payload), sent=sent, bulk=bulk)
-    behind = set(later)
-    for entry, words in entries:
-        delivery = logged(entry, dict(_pairs(words)))
-        yield Head(
-            partition,
-            "log",
-            entry.decode(),
-            delivery,
-            sent=entry in marked,
-            behind=entry in behind,
-            bulk=bulk,
-        )
-
-
-def _told(settlements: Sequence[Settlement]) -> bytes:
-    """What the ring of the newest settled keeps of these; empty when nothing is finished."""
-    return settled.encode(
-        settled.Finished(
-            one.head.delivery.id,
-            one.verb,
-            one.head.delivery.accepted_at,
-            len(one.head.delivery.attempts) + (one.verb == "delivered"),
-        )
-        for one in settlements
-        if one.verb in ("delivered", "skipped", "filtered", "before_cutover", "dry_run")
-    )
-
-
-def _pairs(words: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    return zip(words[::2], words[1::2], strict=True)

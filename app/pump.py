@@ -20,7 +20,8 @@ from app.clock import Clock, milliseconds
 from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
 from app.lane import Lane
-from app.log import LEASE_MS, Leased, Settlement, StaleLease
+from app.log import LEASE_MS
+from app.moves import Leased, Settlement, StaleLease
 from app.outcome import Delivered, Hold, Rejected
 from app.sender import Landed, Sender
 from app.store import is_the_stores

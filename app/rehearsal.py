@@ -4,7 +4,7 @@ from typing import assert_never
 
 from app import shown
 from app.destination import Item, Reject, Request, Single, Skip, Unmapped
-from app.log import Head, Settlement
+from app.moves import Head, Settlement
 from app.shown import Shown
 
 

@@ -11,7 +11,7 @@ from app import dead_letters, delivery, flags
 from app.delivery import Attempt, Delivery
 from app.destination import Answer, Lost, Reply, Request, Several
 from app.hand import Prepared
-from app.log import Head, Settlement, Split, Verb
+from app.moves import Head, Settlement, Split, Verb
 from app.outcome import (
     Bury,
     Done,

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 
 from app.append import Admission
-from app.log import Head, Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Head, Leased, Reading, Settlement
 from app.verdict import buried_unsent
 
 Fault = tuple[str, str]

@@ -19,7 +19,8 @@ from app.destinations import KINDS
 from app.ingest import Ingest
 from app.ingest.routing import TYPES
 from app.keys import SourceKeys
-from app.log import Leased, Log, Reading
+from app.log import Log
+from app.moves import Leased, Reading
 from app.settings import DestinationSettings, Settings, SourceSettings
 from app.store import connect_async
 from tests.processes import free_port, wait_until

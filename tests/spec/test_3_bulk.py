@@ -13,7 +13,8 @@ from app.append import Admission, Layout
 from app.client import Client
 from app.destinations.kable import KABLE, KableAccount
 from app.lane import Lane
-from app.log import Leased, Log
+from app.log import Log
+from app.moves import Leased
 from app.pump import Pump, Report
 from app.settings import DestinationSettings
 from app.throttle import Throttle

@@ -18,7 +18,8 @@ from app.delivery import Delivery
 from app.destinations.kana import KANA, KanaAccount
 from app.keys import destination_key
 from app.lane import Lane
-from app.log import LEASE_MS, Leased, Log, Reading
+from app.log import LEASE_MS, Log
+from app.moves import Leased, Reading
 from app.pump import Pump, Report, milliseconds
 from app.settings import RetrySettings
 from app.throttle import Throttle

@@ -22,7 +22,8 @@ from app.destinations.kana import KANA, KanaAccount
 from app.destinations.kana.users import ADVICE
 from app.flags import Flagged, Flags, Place, packed
 from app.lane import Lane
-from app.log import Head, Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Head, Leased, Reading, Settlement
 from app.outcome import Delivered, Flag
 from app.pump import Pump, Report
 from app.throttle import Throttle

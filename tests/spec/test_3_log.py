@@ -9,7 +9,8 @@ import redis.asyncio
 
 from app.append import Admission, AsyncLog
 from app.keys import destination_key
-from app.log import LEASE_MS, MARGIN_MS, Leased, Log, Reading, Recorded, Settlement, StaleLease
+from app.log import LEASE_MS, MARGIN_MS, Log
+from app.moves import Leased, Reading, Recorded, Settlement, StaleLease
 from app.settings import DestinationSettings
 from tests.told import Clock
 

@@ -20,7 +20,8 @@ from app.hand import Hand
 from app.intake import IN_HAND_MAX, POISON, TURN, Intake, hand_limit
 from app.keys import destination_key
 from app.lane import Lane
-from app.log import LEASE_MS, Head, Leased, Log, Reading, Settlement
+from app.log import LEASE_MS, Log
+from app.moves import Head, Leased, Reading, Settlement
 from app.pump import Pump
 from app.segment import Event
 from app.throttle import Throttle

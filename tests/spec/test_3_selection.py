@@ -19,7 +19,8 @@ from app.destinations.kable import KABLE, KableAccount
 from app.destinations.kana import KANA, KanaAccount
 from app.lane import Lane
 from app.ledger import Census
-from app.log import Log, Reading, Settlement
+from app.log import Log
+from app.moves import Reading, Settlement
 from app.pump import Pump, Report
 from app.replays import NothingIsSent, Replays
 from app.settings import DestinationSettings

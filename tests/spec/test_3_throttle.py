@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from app.append import Admission
 from app.destinations.kana import KanaAccount
-from app.log import LEASE_MS, Held, Leased, Log, Reading, Settlement
+from app.log import LEASE_MS, Log
+from app.moves import Held, Leased, Reading, Settlement
 from app.settings import DestinationSettings
 from app.throttle import (
     FIRST_HOLD_MS,

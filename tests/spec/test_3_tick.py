@@ -14,7 +14,8 @@ from app.destinations import KINDS
 from app.destinations.kable import KableAccount
 from app.keys import destination_key
 from app.lane import Lane, lanes
-from app.log import LEASE_MS, Log, Reading, Settlement
+from app.log import LEASE_MS, Log
+from app.moves import Reading, Settlement
 from app.settings import Settings
 from app.throttle import Throttle
 from app.tick import PATIENCE_MAX_MS, PATIENCE_MS, Tick

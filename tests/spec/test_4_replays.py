@@ -15,7 +15,8 @@ from app.destinations.kable import KABLE, KableAccount
 from app.fingerprint import fingerprint
 from app.keys import destination_key
 from app.lane import Lane
-from app.log import Leased, Log, Reading, Settlement, Verb
+from app.log import Log
+from app.moves import Leased, Reading, Settlement, Verb
 from app.pump import Pump, Report
 from app.replays import BadRate, Replay, ReplayRunning, Replays, Survey, TooManyIds, default_rate
 from app.settings import RetrySettings

@@ -16,7 +16,8 @@ from app.cli.replaying import announced
 from app.dead_letters import DeadLetters, Filter
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
-from app.log import Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Leased, Reading, Settlement
 from app.replays import Replays, Survey
 from app.settings import DestinationSettings
 from tests.burying import bury

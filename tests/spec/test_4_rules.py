@@ -20,8 +20,9 @@ from app.destinations.kana import KANA, KanaAccount
 from app.keys import destination_key
 from app.lane import Lane
 from app.ledger import days
-from app.log import Leased, Log, Reading, Recorded, Settlement
+from app.log import Log
 from app.mapping import Rule
+from app.moves import Leased, Reading, Recorded, Settlement
 from app.pump import Pump, Report
 from app.replays import Replays
 from app.rules import ConfiguredRule, RuleExists, TooManyRules

@@ -19,7 +19,8 @@ from app.actions import Actions
 from app.append import Admission, AsyncLog
 from app.clock import milliseconds
 from app.dead_letters import DeadLetters, Filter
-from app.log import Head, Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Head, Leased, Reading, Settlement
 from app.replays import Replays
 from app.settings import DestinationSettings
 from app.throttle import Throttle

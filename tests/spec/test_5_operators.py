@@ -16,7 +16,8 @@ from app.cli import relay
 from app.clock import milliseconds
 from app.delivery import encode
 from app.destinations import ACCOUNTS
-from app.log import Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Leased, Reading, Settlement
 from app.presence import Worker, announce
 from app.settings import DestinationSettings, Settings, load
 from app.throttle import Throttle, fingerprint

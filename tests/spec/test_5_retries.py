@@ -9,7 +9,8 @@ import redis
 from app import delivery
 from app.append import Admission
 from app.delivery import Attempt
-from app.log import Head, Leased, Log, Reading, Settlement, Verb
+from app.log import Log
+from app.moves import Head, Leased, Reading, Settlement, Verb
 from app.retries import Page, Place, Retries
 from app.settings import DestinationSettings
 from tests.told import Clock

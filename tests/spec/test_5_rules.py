@@ -14,7 +14,8 @@ from app.actions import Actions
 from app.append import Admission
 from app.cli import relay
 from app.destinations import ACCOUNTS, KINDS
-from app.log import Leased, Log, Reading
+from app.log import Log
+from app.moves import Leased, Reading
 from app.settings import SettingsError, load
 from app.unmapped import Remapping
 from app.verdict import parked

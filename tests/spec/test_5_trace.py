@@ -8,7 +8,8 @@ import redis
 
 from app import delivery, trace
 from app.append import Admission
-from app.log import Head, Leased, Log, Reading, Settlement
+from app.log import Log
+from app.moves import Head, Leased, Reading, Settlement
 from app.settings import DestinationSettings
 from app.trace import Happening, Trace, Wanted, traces
 from app.verdict import buried_unsent, parked

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from app.burials import Burials
 from app.delivery import Delivery
 from app.fingerprint import PATTERN_LENGTH_MAX, fingerprint, pattern
-from app.log import Head
+from app.moves import Head
 from app.verdict import buried_unsent
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.delivery import Delivery
 from app.destination import Batch, Item
 from app.hand import Hand, Prepared
-from app.log import Head, Place
+from app.moves import Head, Place
 
 
 def prepared(number: int, user: str, size: int = 10, place: Place = "log") -> Prepared:

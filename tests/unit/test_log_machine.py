@@ -27,18 +27,9 @@ from app.delivery import Delivery
 from app.destinations.kana import KANA, KanaAccount
 from app.keys import destination_key
 from app.ledger import days
-from app.log import (
-    LEASE_MS,
-    Head,
-    Leased,
-    Log,
-    Reading,
-    Recorded,
-    Settlement,
-    Split,
-    StaleLease,
-)
+from app.log import LEASE_MS, Log
 from app.mapping import Rule, Rulebook
+from app.moves import Head, Leased, Reading, Recorded, Settlement, Split, StaleLease
 from app.replays import ReplayRunning, Replays
 from app.settings import DestinationSettings
 from app.unmapped import Remapping

@@ -11,7 +11,7 @@ from app.backoff import jittered
 from app.delivery import Delivery
 from app.destination import Item, Lost, Request
 from app.hand import Prepared
-from app.log import Head
+from app.moves import Head
 from app.outcome import (
     Again,
     Bury,

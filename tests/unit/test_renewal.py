@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app.append import Admission
 from app.destinations import ACCOUNTS, KINDS
 from app.lane import Lane
-from app.log import Leased
+from app.moves import Leased
 from app.renewal import ChangingLanes
 from app.settings import load
 from app.settings.filters import FilterSettings

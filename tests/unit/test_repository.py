@@ -14,7 +14,7 @@ from app.cli import relay
 from app.cli.dead_letters import dead_letters
 from app.cli.status import ROWS, SOURCE_ROWS, TITLES
 from app.keys import DESTINATION_KEYS
-from app.log import Verb
+from app.moves import Verb
 from app.standing import Word
 
 ROOT = Path(__file__).parents[2]

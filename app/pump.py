@@ -23,13 +23,13 @@ from app.lane import Lane
 from app.log import LEASE_MS
 from app.moves import Leased, Settlement, StaleLease
 from app.outcome import Delivered, Hold, Rejected
+from app.pace import TICK_S, Pace
 from app.sender import Landed, Sender
 from app.store import is_the_stores
 from app.verdict import put_behind, settlements, untransformable
 
 SLICE_S = 5.0
 LINGER_S = 1.0
-TICK_S = 1.0
 LOOK_S = 0.01
 LOOK_MAX_S = 0.1
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
@@ -75,12 +75,10 @@ class Pump:
         self._intake = Intake(lane, self._hand, token, clock)
         self._settles = 0
         self._renew_at = 0.0
-        self._send_at = 0.0
         self._look_s = LOOK_S
         self._breaker = Breaker(lane, Leased((), left=False))
         self._aside: list[Sequence[Prepared]] = []
-        self._paced = self._account.rate is not None
-        self._ask_at = 0.0
+        self._pace = Pace(lane.throttle, token, paced=self._account.rate is not None)
 
     def run(self) -> Report:
         """Pump until nothing is left for a while, the time is over, or the destination is held."""
@@ -115,7 +113,7 @@ class Pump:
         if self._log.release(self._token, self._intake.cleared if in_order else ()):
             report.wake = True
             self._lane.wake()
-        report.held = report.held or self._breaker.held
+        report.held = self._breaker.held or ("throttled" if self._pace.stopped else "")
         self._tell(time.monotonic() - began)
         return report
 
@@ -137,8 +135,7 @@ class Pump:
         """Read the partitions, after deaths with fewer in hand, and those first that killed."""
         self._report.partitions = len(leased.partitions)
         self._breaker = Breaker(self._lane, leased)
-        self._paced = self._paced or leased.paced
-        self._ask_at = began + TICK_S
+        self._pace.begin(began, paced=leased.paced)
         self._renew_at = began + RENEW_EVERY_S
         order: Sequence[int] = leased.partitions
         limit = hand_limit(leased.deaths)
@@ -167,7 +164,7 @@ class Pump:
                 elif not may_send:
                     return
                 elif self._hand.waiting or self._aside:
-                    time.sleep(max(0.0, min(self._send_at - time.monotonic(), TICK_S)))
+                    time.sleep(max(0.0, min(self._pace.send_at - time.monotonic(), TICK_S)))
                 elif self._intake.wake_waits or time.monotonic() - idle_since > LINGER_S:
                     return
                 else:
@@ -187,7 +184,7 @@ class Pump:
 
     @property
     def _stopped(self) -> bool:
-        return bool(self._report.held or self._breaker.held or self._intake.held)
+        return bool(self._pace.stopped or self._breaker.held or self._intake.held)
 
     def _send(self, sender: Sender) -> None:
         """Send what may go now: as much as the throttle grants, and the breaker lets through.
@@ -196,9 +193,11 @@ class Pump:
         mark, so that the lease, which the mark prolongs, outlasts the call.
         """
         since = time.monotonic()
-        if self._stopped or since < self._send_at or sender.under_way >= self._breaker.slots:
+        if self._stopped or since < self._pace.send_at or sender.under_way >= self._breaker.slots:
             return
-        going = self._granted(self._next(sender))
+        going, back = self._pace.granted(self._next(sender))
+        for sent in reversed(back):
+            self._hand.put_back(sent)
         perishable = [one.head for sent in going for one in sent if not one.item.repeatable]
         if perishable:
             self._log.mark(self._token, perishable)
@@ -237,35 +236,6 @@ class Pump:
                 self._hand.put_back(failed)
             taken = [self._hand.take()]
         return taken
-
-    def _granted(self, asked: Sequence[Sequence[Prepared]]) -> list[Sequence[Prepared]]:
-        """What the throttle grants of these requests; the rest goes back into the hand."""
-        if not asked:
-            return []
-        if not self._paced and self._free():
-            return list(asked)
-        grant = self._throttle.take(sum(map(len, asked)), self._token)
-        going, back, left = [], [], grant.granted
-        for sent in asked:
-            going.append(sent[:left])
-            back.append(sent[left:])
-            left = max(0, left - len(sent))
-        for sent in reversed(back):
-            if sent:
-                self._hand.put_back(sent)
-        self._send_at = time.monotonic() + grant.wait_ms / 1000
-        if grant.stop:
-            self._report.held = "throttled"
-        return [sent for sent in going if sent]
-
-    def _free(self) -> bool:
-        """Whether this pump may send without asking; it looks once a tick whether that holds."""
-        now = time.monotonic()
-        if now >= self._ask_at:
-            self._ask_at = now + TICK_S
-            grant = self._throttle.take(0, self._token)
-            self._paced = grant.paced or grant.stop
-        return not self._paced
 
     def _collect(self, sender: Sender) -> None:
         """Settle what has come back. While a request more could go, look often for one."""

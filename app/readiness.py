@@ -14,6 +14,7 @@ from app.store import connect
 from app.wake import queue_name
 
 TIMEOUT_S = 5.0
+NO_BEAT = "beat does not tick"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def standing_still(store: redis.Redis, since: int) -> Iterator[Obstacle]:
     """Nothing when the tick has run since then (ms); without it a delivery may flow but once."""
     try:
         if not ticking(store, since):
-            yield Obstacle("beat does not tick: what is held or waits for a retry stays")
+            yield Obstacle(f"{NO_BEAT}: what is held, is replayed or waits for a retry stays")
     except redis.RedisError as error:
         yield _away(error)
 

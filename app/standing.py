@@ -58,6 +58,15 @@ def state(standing: Standing) -> tuple[Word, str]:
     return "delivering", DRY_RUN if standing.account.dry_run else ""
 
 
+def resumption(standing: Standing) -> str:
+    """What ends a pause, and what to look at before."""
+    name = standing.account.id
+    resume = f"relay destinations resume {name}"
+    if standing.throttle.paused_cause != "refusals":
+        return resume
+    return f"look: relay dead-letters groups --destination {name}; then {resume}"
+
+
 def standstill(standing: Standing, now: int) -> str:
     """Why no delivery can flow though a worker is there; empty when one can, or soon."""
     word, reason = state(standing)
@@ -76,12 +85,12 @@ def backlog_high(standing: Standing, now: int) -> str:
 
 
 def _paused(standing: Standing) -> str:
-    throttle, name = standing.throttle, standing.account.id
+    throttle = standing.throttle
     since = "" if throttle.paused_at is None else f" since {instant(throttle.paused_at)}"
     by = "an operator" if throttle.paused_by == "operator" else "the relay"
     renewed = "the credentials have changed since: " if standing.renewed else ""
     why = f": {throttle.paused_why}" if throttle.paused_why else ""
-    return f"by {by}{since}{why}; {renewed}relay destinations resume {name}"
+    return f"by {by}{since}{why}; {renewed}{resumption(standing)}"
 
 
 def _awaited(throttle: State) -> str:

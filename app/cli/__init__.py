@@ -143,7 +143,7 @@ def status(
     \b
     Exit codes:
       0  a delivery can flow: store and ingest answer, every queue has a worker,
-         no destination is paused, broken or throttled for more than a minute
+         beat ticks, no destination is paused, broken or throttled for more than a minute
       1  one of these is not so, or the configuration is refused
       2  wrong use
       3  store or ingest do not answer

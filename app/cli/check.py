@@ -14,6 +14,7 @@ from app.cli.config import ADVICE, HERE, is_missing, loaded
 from app.cli.exits import DONE, FAILED
 from app.cli.findings import (
     Finding,
+    beat,
     clock,
     credentials,
     eviction,
@@ -32,7 +33,7 @@ from app.clock import milliseconds
 from app.destinations import KINDS
 from app.keys import DESTINATIONS
 from app.overview import standings
-from app.presence import alive_since, live_processes, live_queues
+from app.presence import alive_since, live_processes, live_queues, ticking
 from app.readiness import connect_once, store_away
 from app.settings import DestinationSettings, Settings, SettingsError
 
@@ -97,6 +98,7 @@ def _found_running(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
     since = alive_since(now)
     accounts = settings.destinations.values()
     yield from workers(accounts, live_queues(store, since), live_processes(store, since))
+    yield beat(ticks=ticking(store, since))
     yield from stands(standings(store, _seen(settings, store), since))
 
 

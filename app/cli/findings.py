@@ -8,14 +8,17 @@ from typing import Literal
 from app.append import MEMORY_MARK
 from app.destination import Answer, Next, Reply
 from app.destinations import KINDS
-from app.outcome import Delivered, Outcome, Skipped
+from app.outcome import Delivered, Outcome, Skipped, Unavailable
+from app.readiness import NO_BEAT
 from app.settings import DestinationSettings
-from app.standing import Standing, state
+from app.standing import Standing, resumption, state
 from app.wake import queue_name
 
 VERSION_MIN = 7
 MEMORY_NEAR = 0.75
 CLOCKS_APART_MAX_S = 5
+TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
+SERVER_FAULTS = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def workers(
     """Whether somebody consumes every queue, with as many processes as pumps may run."""
     for queue in sorted({queue_name(account.queue) for account in accounts} - set(served)):
         found = f"no worker consumes the queue {queue}"
-        yield Finding("workers", "warning", found, "start a worker: see Procfile")
+        yield Finding("workers", "failed", found, "start a worker: see Procfile")
     pumps = sum(account.pumps for account in accounts)
     if 0 < processes < pumps:
         found = f"{processes} processes for {pumps} pumps: they wait for one another"
@@ -134,13 +137,24 @@ def workers(
         yield Finding("workers", "ok", f"{processes} processes for {pumps} pumps")
 
 
+def beat(*, ticks: bool) -> Finding:
+    """Whether it moves what is held, waits for a retry or is replayed."""
+    if ticks:
+        return Finding("beat", "ok", "ticks")
+    found = f"{NO_BEAT}: what is held, is replayed or waits for a retry stays"
+    return Finding("beat", "failed", found, "start beat: see Procfile")
+
+
 def stands(standings: Iterable[Standing]) -> Iterator[Finding]:
     """The destinations that do nothing until an operator does something."""
     for standing in standings:
         word, reason = state(standing)
         if word in ("paused", "orphaned"):
             part = f"destination {standing.account.id}"
-            yield Finding(part, "warning", f"is {word}: {reason}", "see docs/operations.md")
+            advice = f"name destinations.{standing.account.id} in the settings again"
+            if word == "paused":
+                advice = f"mend the reason, then {resumption(standing)}"
+            yield Finding(part, "warning", f"is {word}: {reason}", advice)
 
 
 def rehearsals(accounts: Iterable[DestinationSettings]) -> Iterator[Finding]:
@@ -167,11 +181,17 @@ def credentials(
         found = "does not refuse" if refused else "takes"
         return Finding(part, "ok", f"answers, and {found} the credentials")
     found = "answers with more questions" if isinstance(outcome, Next) else outcome.why
-    match reply:
-        case Answer(status=401 | 403):
+    return Finding(part, "failed", found, _advice(destination, reply, outcome))
+
+
+def _advice(destination: str, reply: Reply, outcome: Outcome | Next) -> str:
+    match reply, outcome:
+        case (Answer(status=401 | 403), _) | (_, Unavailable(cause="credentials")):
             suspect = "the credentials"
-        case Answer():
+        case Answer(status=status), _ if status == TOO_MANY or status >= SERVER_FAULTS:
+            return "it fails now; events wait, nothing to do unless it lasts"
+        case Answer(), _:
             suspect = "base_url and what it answered"
         case _:
             suspect = "base_url and the network"
-    return Finding(part, "failed", found, f"look at {suspect}; see destinations.{destination}")
+    return f"look at {suspect}; see destinations.{destination}"

@@ -10,6 +10,7 @@ from rich.text import Text
 from app import items
 from app.actions import Actions
 from app.cli.exits import DONE, FAILED, leave
+from app.cli.moving import told
 from app.cli.reach import named, reached
 from app.cli.replaying import outcome
 from app.cli.tables import printable, show, show_json
@@ -23,7 +24,8 @@ MORE = ("rate", "who", "standing")
 
 def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> int:
     with reached(settings) as store:
-        found = [replay for one in _all(store, settings, destination) for replay in one.newest()]
+        kept = _all(store, settings, destination)
+        found = [told(store, replay) for one in kept for replay in one.newest()]
     found.sort(key=lambda replay: replay.began_at, reverse=True)
     if as_json:
         show_json({"items": [items.replay(one) for one in found], "next_cursor": None})
@@ -34,7 +36,7 @@ def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> i
 
 def show_one(settings: Settings, id_: str, *, as_json: bool) -> int:
     with reached(settings) as store:
-        _, replay = _found(store, settings, id_)
+        replay = told(store, _found(store, settings, id_)[1])
     if as_json:
         show_json(items.replay(replay))
         return DONE

@@ -12,6 +12,7 @@ from rich.text import Text
 from app import items
 from app.actions import Actions
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
+from app.cli.moving import told
 from app.cli.reach import reached, ruled
 from app.cli.tables import printable, show, show_json
 from app.cli.who import operator
@@ -54,6 +55,7 @@ def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> i
     with reached(settings) as store:
         kept = Rules(store, account.id).kept()
         run = Remapping(store, KINDS[account.kind], account).run()
+        run = run and told(store, run)
     listed = [items.rule(account.id, one) for one in kept]
     if as_json:
         remapping = items.remapping(account.id, run)

@@ -80,8 +80,6 @@ def run(settings: Settings, ingest_url: str, wait_s: float, days: int, *, as_jso
             ledgers = _ledgers(store, looked.standings, days)
         except redis.RedisError:
             return UNREACHABLE
-        for obstacle in standing_still(store, alive_since(milliseconds())):
-            note(obstacle.why)
     _show(looked.standings, ledgers, tallies, as_json=as_json)
     return exit_code(looked.obstacles)
 
@@ -103,9 +101,10 @@ def _awaited(store: redis.Redis, settings: Settings, ingest_url: str, wait_s: fl
 
 def _look(store: redis.Redis, settings: Settings, ingest_url: str) -> Looked:
     now = milliseconds()
-    found = list(obstacles(store, settings, ingest_url, alive_since(now)))
+    since = alive_since(now)
+    found = [*obstacles(store, settings, ingest_url, since), *standing_still(store, since)]
     try:
-        stands = tuple(standings(store, settings, alive_since(now)))
+        stands = tuple(standings(store, settings, since))
     except redis.RedisError as error:
         found.append(Obstacle(f"the store does not answer ({error})", away=True))
         return Looked(tuple(dict.fromkeys(found)), ())

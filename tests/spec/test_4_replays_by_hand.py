@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 from app.actions import Actions
 from app.cli import relay as command
 from app.cli.replaying import announced
+from app.clock import milliseconds
 from app.dead_letters import DeadLetters, Filter
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
 from app.log import Log
 from app.moves import Leased, Reading, Settlement
+from app.presence import TICKS, announce_tick
 from app.replays import Replays, Survey
 from app.settings import DestinationSettings
 from tests.burying import bury
@@ -94,6 +96,22 @@ def test_what_is_begun_is_listed_shown_cancelled_and_recorded(
     assert relay("replays", "cancel", begun["id"]).stdout.startswith(f"replay {begun['id']} canc")
     newest = [(one.who, one.what, one.count) for one in Actions(store, "kable").newest()][1:]
     assert newest == [("ann", "replay began", 1)]
+
+
+def test_a_replay_that_beat_does_not_move_says_so(
+    store: redis.Redis, log: Log, relay: Relay, replays: Replays
+) -> None:
+    bury(log, 3)
+    begun = replays.begin(Filter(), None, "ann")
+    words = "replays", "show", begun.id, "--json"
+    assert json.loads(relay(*words).stdout)["standing"] == (
+        "beat does not tick, so nothing moves it"
+    )
+    announce_tick(store, milliseconds())
+    assert json.loads(relay(*words).stdout)["standing"] == ""
+    store.delete(TICKS)
+    replays.cancel(begun.id)
+    assert json.loads(relay(*words).stdout)["standing"] == ""
 
 
 def test_a_second_replay_is_refused_and_names_the_first(

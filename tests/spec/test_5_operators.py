@@ -18,9 +18,10 @@ from app.delivery import encode
 from app.destinations import ACCOUNTS
 from app.log import Log
 from app.moves import Leased, Reading, Settlement
-from app.presence import Worker, announce
+from app.presence import TICKS, WORKERS, Worker, announce, announce_tick
 from app.settings import DestinationSettings, Settings, load
 from app.throttle import Throttle, fingerprint
+from tests.ingesting import serving
 
 Run = Callable[..., tuple[int, str]]
 
@@ -77,6 +78,23 @@ def test_what_is_paused_stays_paused_until_it_is_resumed(
         ("bob", "resumed"),
         ("ann", "paused"),
     ]
+
+
+def test_while_beat_does_not_tick_status_and_check_fail(
+    run: Run, store: redis.Redis, settings: Settings
+) -> None:
+    with serving(settings) as ingest:
+        words = "status", "--url", ingest.address
+        code, said = run(*words)
+        assert (code, "beat does not tick" in said) == (1, True)
+        announce_tick(store, milliseconds())
+        assert run(*words)[0] == 0
+    found = json.loads(run("check", "--json")[1])["items"]
+    states = {one["part"]: one["state"] for one in found}
+    assert (states["beat"], states["workers"]) == ("ok", "ok")
+    store.delete(TICKS, WORKERS)
+    found = json.loads(run("check", "--json")[1])["items"]
+    assert {one["part"] for one in found if one["state"] == "failed"} >= {"beat", "workers"}
 
 
 def test_a_destination_that_the_settings_do_not_name_is_wrong_use(run: Run) -> None:

@@ -16,6 +16,7 @@ from requests.structures import CaseInsensitiveDict
 
 from app.cli.findings import (
     Finding,
+    beat,
     clock,
     credentials,
     eviction,
@@ -251,10 +252,14 @@ def test_queues_without_workers_and_pumps_without_processes_are_found() -> None:
     other = ACCOUNT.model_copy(update={"id": "other", "queue": "other", "pumps": 3})
     served = ["pump.billing"]
     assert [(one.state, one.found) for one in workers([ACCOUNT, other], served, 4)] == [
-        ("warning", "no worker consumes the queue pump.other"),
+        ("failed", "no worker consumes the queue pump.other"),
         ("warning", "4 processes for 5 pumps: they wait for one another"),
     ]
     assert [one.state for one in workers([ACCOUNT], served, 2)] == ["ok"]
+
+
+def test_a_beat_that_does_not_tick_has_failed() -> None:
+    assert [beat(ticks=ticks).state for ticks in (True, False)] == ["ok", "failed"]
 
 
 def test_stores_before_version_7_are_refused() -> None:
@@ -278,6 +283,19 @@ def test_a_probe_that_fails_says_where_to_look(reply: Reply, suspect: str) -> No
     advice = f"look at {suspect}; see destinations.kable"
     finding = Finding("destination kable", "failed", "why", advice)
     assert credentials("kable", reply, Unavailable("why")) == finding
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_destination_that_fails_for_now_needs_nobody(status: int) -> None:
+    advice = "it fails now; events wait, nothing to do unless it lasts"
+    finding = Finding("destination kable", "failed", "why", advice)
+    assert credentials("kable", Answer(status), Unavailable("why")) == finding
+
+
+def test_credentials_that_are_refused_under_the_status_200_are_suspected() -> None:
+    refused = Unavailable("Unauthenticated: look at api_key", cause="credentials")
+    advice = "look at the credentials; see destinations.kana"
+    assert credentials("kana", Answer(200), refused).advice == advice
 
 
 def test_a_probe_that_succeeds_finds_the_credentials_good() -> None:

@@ -81,6 +81,12 @@ REFUSED = replace(PAUSED, paused_by="relay", paused_why="401", credentials="f")
             "paused",
             f"by the relay since {MOMENT}: 401; relay destinations resume kable",
         ),
+        (
+            replace(REFUSED, paused_cause="refusals", paused_why="20 refusals"),
+            "paused",
+            f"by the relay since {MOMENT}: 20 refusals; look: relay dead-letters groups "
+            "--destination kable; then relay destinations resume kable",
+        ),
     ],
 )
 def test_a_state_names_what_keeps_a_destination_from_delivering(

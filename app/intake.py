@@ -134,11 +134,11 @@ class Intake:
         """
         settled: list[Settlement] = []
         partitions = self._readable(listen=listen)
-        for _ in range(READS_MAX):
+        for reads in range(READS_MAX):
             if not partitions:
                 break
             shares = self._shares(partitions)
-            heads = self._read(partitions, shares)
+            heads = self._read(partitions, shares, retries=reads == 0)
             if self._hand.is_empty:
                 self._ended |= set(partitions) - {head.partition for head in heads}
             heads = self._bounded(heads)
@@ -155,7 +155,7 @@ class Intake:
     def again(self, heads: Sequence[Head]) -> list[Settlement]:
         """Look again at what was not parked, for other rules hold by now."""
         self._renew_rules()
-        return self._take(heads)
+        return self._take(list({head.at: head for head in heads}.values()))
 
     def _room(self, *, bulk: bool) -> int:
         return max(1, self._limit // 2) - self._hand.waiting_of(bulk=bulk)
@@ -215,10 +215,16 @@ class Intake:
         grown = self._lane.log.grown(cursors, min(LISTEN_MS, until_due) if listen else 0)
         return roomy if listen and not grown else tuple(p for p in roomy if p in grown)
 
-    def _read(self, partitions: Sequence[int], shares: Mapping[bool, int]) -> Sequence[Head]:
-        """Retries in hand are not read again; entries are not, for the cursor is past them."""
+    def _read(
+        self, partitions: Sequence[int], shares: Mapping[bool, int], *, retries: bool
+    ) -> Sequence[Head]:
+        """Entries are not read again, for the cursor is past them.
+
+        Retries that are in hand are not, nor are any before what was read of them is settled.
+        """
         found = self._lane.log.heads(
-            self._token, [self._reading(p, shares[self._bulk[p]]) for p in partitions]
+            self._token,
+            [self._reading(p, shares[self._bulk[p]], retries=retries) for p in partitions],
         )
         self.wake_waits, self.held = found.wake_waits, found.held
         if found.rules != self._rules.version and self._lane.destination.ruled:
@@ -230,9 +236,9 @@ class Intake:
             self._next_due[bulk] = min(known, next_due)
         return found.heads
 
-    def _reading(self, partition: int, share: int) -> Reading:
-        retries = 0 if self._hand.retries(partition) else share
-        return Reading(partition, self._cursors[partition], share, retries)
+    def _reading(self, partition: int, share: int, *, retries: bool) -> Reading:
+        due = share if retries and not self._hand.retries(partition) else 0
+        return Reading(partition, self._cursors[partition], share, due)
 
     def _renew_rules(self) -> None:
         self._rules = self._lane.log.rules.book()

@@ -82,6 +82,16 @@ local function block(partition, entry, wait, payload, user)
   redis.call('HSET', blocked .. partition, user, entry)
 end
 
+-- What its user's others wait for cannot wait for them, and what has nothing before it may go.
+local function stand_behind(partition, entry, payload, user)
+  local first = redis.call('HGET', blocked .. partition, user)
+  if first and first ~= entry then
+    queue_up(order, behind, partition, entry, payload, user)
+  else
+    wait_for_retry(partition, entry, 0, payload)
+  end
+end
+
 -- The first that waited behind a finished delivery takes its place, and is due at once.
 local function move_up(partition, entry, user)
   if redis.call('HGET', blocked .. partition, user) ~= entry then return end
@@ -142,7 +152,7 @@ local function record(partition, entry, verb, i)
   local letter = partition .. '-' .. entry
   if replayed and WAITS[verb] then make_room(letter) end
   if verb == 'behind' then
-    queue_up(order, behind, partition, entry, payload, user)
+    stand_behind(partition, entry, payload, user)
   elseif verb == 'retry' then
     wait_for_retry(partition, entry, wait, payload)
   elseif verb == 'block' then
@@ -214,6 +224,7 @@ if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])
   redis.call('LTRIM', KEYS[25], 0, SETTLED_MAX - 1)
 end
-local answer = { acted, unpack(refused) }
+local answer = { acted }
+for _, place in ipairs(refused) do answer[#answer + 1] = place end
 redis.call('HSET', KEYS[7], token, number .. ' ' .. table.concat(answer, ' '))
 return answer

@@ -1,16 +1,18 @@
 """What a lease is worth when clocks jump, pumps stall, and the store is full."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import redis
 import redis.asyncio
 
+from app import delivery
 from app.append import Admission, AsyncLog
 from app.keys import destination_key
 from app.log import LEASE_MS, MARGIN_MS, Log
-from app.moves import Leased, Reading, Recorded, Settlement, StaleLease
+from app.moves import Head, Leased, Reading, Recorded, Settlement, StaleLease, Verb
 from app.settings import DestinationSettings
 from tests.told import Clock
 
@@ -126,3 +128,51 @@ def test_a_pump_that_was_taken_over_settles_nothing(log: Log, clock: Clock) -> N
     with pytest.raises(StaleLease):
         log.settle("stale", 1, [Settlement(head, "delivered")])
     assert (log.census().waiting, log.census().delivered) == (1, 0)
+
+
+def due(log: Log, token: str) -> list[Head]:
+    """What a fresh pump reads."""
+    mine = leased(log, token).partitions
+    return list(log.heads(token, [Reading(p, "", 9, 9) for p in mine]).heads)
+
+
+def kept(head: Head, verb: Verb) -> Settlement:
+    return Settlement(head, verb, payload=delivery.encode(head.delivery))
+
+
+def test_what_a_users_others_wait_for_never_waits_for_them(log: Log) -> None:
+    log.append([ONE, Admission("m-2", "web", "user-1", b"{}")])
+    first, second = due(log, "pump")
+    log.settle("pump", 1, [kept(first, "block"), kept(second, "retry")])
+    first, second = log.heads("pump", [Reading(first.partition, "", 9, 9)]).heads
+    log.settle("pump", 2, [kept(second, "block"), kept(first, "behind")])
+    for number, id_ in ((3, "m-1"), (4, "m-2")):
+        [head] = log.heads("pump", [Reading(first.partition, "", 9, 9)]).heads
+        assert head.delivery.id == id_
+        log.settle("pump", number, [Settlement(head, "delivered")])
+    assert (log.census().retrying, log.census().delivered) == (0, 2)
+
+
+def test_what_has_nothing_before_it_does_not_wait_behind_it(log: Log) -> None:
+    log.append([ONE])
+    [head] = due(log, "pump")
+    log.settle("pump", 1, [kept(head, "behind")])
+    [again] = log.heads("pump", [Reading(head.partition, "", 9, 9)]).heads
+    assert again.delivery == head.delivery
+
+
+def test_what_is_settled_cannot_be_marked_any_more(log: Log) -> None:
+    log.append([ONE])
+    [head] = due(log, "pump")
+    log.mark("pump", [head])
+    log.settle("pump", 1, [Settlement(head, "delivered")])
+    with pytest.raises(StaleLease):
+        log.mark("pump", [head])
+
+
+def test_more_can_be_refused_than_a_call_can_hand_over_at_once(log: Log) -> None:
+    log.append([Admission(f"m-{n}", "web", "user-1", b"{}") for n in range(9_000)])
+    mine = leased(log, "pump").partitions
+    heads = log.heads("pump", [Reading(p, "", 9_000, 0) for p in mine]).heads
+    parks = [replace(kept(head, "park"), version=99) for head in heads]
+    assert log.settle("pump", 1, parks) == Recorded(0, tuple(heads))

@@ -252,6 +252,32 @@ def test_rules_of_the_configuration_come_first_and_are_removed_there(
     assert [one.rule for one in log.rules.kept()] == [CALLS]
 
 
+def test_what_is_read_while_rules_change_is_sent_once(
+    store: redis.Redis, log: Log, account: KanaAccount
+) -> None:
+    class Hurried(Log):
+        """A rule comes back between the reading of a retry and its parking."""
+
+        def settle(self, token: str, number: int, settlements: Sequence[Settlement]) -> Recorded:
+            if not self.rules.kept():
+                self.rules.add(CALLS)
+            return super().settle(token, number, settlements)
+
+    log.append([track(1)])
+    pumping(store, account)
+    log.rules.add(CALLS)
+    clock = Clock()
+    clock.now = milliseconds()
+    remapping = Remapping(store, KANA, account, clock)
+    while not log.census().retrying:
+        clock.now += 1_000
+        remapping.step()
+    log.rules.remove(CALLS.id)
+    log.append([track(n, "Other") for n in range(100, 1_600)])
+    pumping(store, account, Hurried(store, account, lambda: milliseconds() + AHEAD_MS))
+    assert used(account) == [("u-1", "calls", 1)]
+
+
 def test_there_are_at_most_two_hundred_rules(log: Log) -> None:
     for number in range(200):
         log.rules.add(Rule(id=f"r{number}", feature="f", event="Call"))

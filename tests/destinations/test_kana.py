@@ -1,6 +1,7 @@
 """What app/destinations/kana does with an event, an account and an answer."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -296,6 +297,10 @@ def test_a_setting_that_cannot_work_is_refused_without_showing_it(
         ),
         (
             error("User not found", "INTERNAL_SERVER_ERROR", "UserNotFoundError"),
+            Unconfirmed("Kana answered 200, User not found"),
+        ),
+        (
+            error("User not found", "BAD_USER_INPUT", "FeatureNotFoundError"),
             Rejected("Kana answered 200, User not found"),
         ),
     ],
@@ -304,6 +309,40 @@ def test_usage_is_repeated_by_nobody_where_its_fate_is_unknown(
     reply: Reply, outcome: Outcome
 ) -> None:
     assert read(USAGE, reply) == outcome
+
+
+@pytest.mark.parametrize("step", [USAGE, replace(USAGE, create_user=True)])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("User not found", "BAD_USER_INPUT"),
+        ("User not found", "NOT_FOUND"),
+        ("No", "GRAPHQL_PARSE_FAILED"),
+        ("Unauthenticated", None),
+        ("No", "FORBIDDEN"),
+    ],
+)
+def test_usage_that_broke_at_kana_is_unconfirmed_whatever_the_error_says(
+    step: Record, status: int, message: str, code: str | None
+) -> None:
+    why = f"Kana answered {status}, {message}"
+    assert read(step, error(message, code, status=status)) == Unconfirmed(why)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "outcome"),
+    [
+        (True, Delivered()),
+        (False, Unconfirmed("Kana answered with data and the status 500")),
+        (None, Unconfirmed("Kana answered with data and the status 500")),
+    ],
+)
+def test_of_an_answer_that_broke_only_what_was_recorded_is_believed(
+    recorded: bool | None, outcome: Outcome
+) -> None:
+    told = data(recordUsage={"recorded": recorded})
+    assert read(USAGE, replace(told, status=500)) == outcome
 
 
 @pytest.mark.parametrize("step", [USAGE, *STEPS])

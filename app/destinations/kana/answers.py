@@ -28,6 +28,7 @@ from app.outcome import Again, Delivered, Outcome, Rejected, Retryable, Unavaila
 
 _CREDENTIAL_CODES = frozenset({"UNAUTHENTICATED", "FORBIDDEN"})
 _REFUSAL_CODES = frozenset({"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"})
+_BROKEN = "INTERNAL_SERVER_ERROR"
 _NOT_FOUND = re.compile("not found", re.IGNORECASE)
 _NO_USER = re.compile(r"user\b.{0,100}\bnot found", re.IGNORECASE)
 
@@ -93,10 +94,10 @@ def _meaning(step: Step, answer: Answer) -> Outcome | Next:
     content = _content(answer.body)
     fault = _fault(content)
     told = _object(content.get("data")).get(step.operation)
+    if isinstance(step, Record) and _leaves_open(answer, fault, told):
+        return _recorded_perhaps(answer, fault, told)
     if fault is None and told is not None:
         return _taken(step, told)
-    if isinstance(step, Record) and told is not None:
-        return _recorded_beside(_object(told), fault)
     failure = _failure(step, answer, content, fault)
     if isinstance(failure, _Missing | Rejected):
         return _instead(step, failure)
@@ -155,19 +156,30 @@ def _recorded(usage: Mapping[str, object]) -> Outcome:
             return Unconfirmed("Kana answered without saying whether it recorded the usage")
 
 
-def _recorded_beside(usage: Mapping[str, object], fault: _Fault | None) -> Outcome:
-    """What an answer means that has the call's data and an error: the data tells what was done."""
-    if usage.get("recorded") is True:
+def _leaves_open(answer: Answer, fault: _Fault | None, told: object) -> bool:
+    """Whether Kana may have recorded the usage, whatever else the answer says."""
+    if answer.status == 408 or answer.status >= 500:  # noqa: PLR2004 - the status says what it is
+        return True
+    return fault is not None and (told is not None or fault.code == _BROKEN)
+
+
+def _recorded_perhaps(answer: Answer, fault: _Fault | None, told: object) -> Outcome:
+    """The data tells what was done, if anything does."""
+    if _object(told).get("recorded") is True:
         return Delivered()
+    if told is None:
+        return Unconfirmed(_why(answer, fault))
     message = fault.message[:MESSAGE_MAX] if fault else ""
-    return Unconfirmed(f"Kana answered with data and an error, {message or 'without a message'}")
+    beside = (
+        f"an error, {message or 'without a message'}" if fault else f"the status {answer.status}"
+    )
+    return Unconfirmed(f"Kana answered with data and {beside}")
 
 
 def _failure(
     step: Step, answer: Answer, content: Mapping[str, object], fault: _Fault | None
 ) -> Outcome | _Missing:
-    why = f"Kana answered {answer.status}"
-    why += f", {fault.message[:MESSAGE_MAX]}" if fault and fault.message else ""
+    why = _why(answer, fault)
     if answer.status in (401, 403) or (fault and fault.is_of_credentials):
         return Unavailable(f"{why}: look at api_key", cause="credentials")
     if answer.status == 429:  # noqa: PLR2004 - the status says what it is
@@ -176,7 +188,7 @@ def _failure(
         return _without_a_fault(step, answer, content, why)
     if fault.tells_that_it_is_missing:
         return _Missing(why, fault.is_of_a_user)
-    unknown = fault.code == "INTERNAL_SERVER_ERROR" or answer.status not in (400, 422)
+    unknown = fault.code == _BROKEN or answer.status not in (400, 422)
     if fault.code not in _REFUSAL_CODES and unknown:
         return _unknown(step, why, answer.status, answer.retry_after)
     return Rejected(why)
@@ -200,6 +212,11 @@ def _without_a_fault(
             return _unknown(step, why, after=answer.retry_after)
         case _, status:
             return _unknown(step, why, status, answer.retry_after)
+
+
+def _why(answer: Answer, fault: _Fault | None) -> str:
+    said = f", {fault.message[:MESSAGE_MAX]}" if fault and fault.message else ""
+    return f"Kana answered {answer.status}{said}"
 
 
 def _lacking(body: bytes) -> str:

@@ -217,6 +217,7 @@ def survey(found: Survey) -> Item:
         "count": found.count,
         "unconfirmed": found.unconfirmed,
         "closed_period": found.closed_period,
+        "left_out": found.left_out,
     }
 
 

@@ -22,6 +22,7 @@ from app.dead_letters import BadFilter, Buried, BuriedAgain, DeadLetters, Filter
 from app.settings import DestinationSettings, Settings
 
 COLUMNS = ("id", "destination", "buried_at", "reason", "event", "user", "attempts", "message")
+GROUPS_NAMED = 10
 GROUP_COLUMNS = (
     "id",
     "destination",
@@ -62,6 +63,7 @@ def list_letters(
     if cursor is not None and not cursor.isdecimal():
         leave(f"--cursor: expected the next_cursor of a page, found {cursor}", WRONG_USE)
     with opened_store(settings, chosen.destination) as kept:
+        expect_group(kept, filter_)
         pages = {id_: one.letters.page(filter_, cursor, limit) for id_, one in kept.items()}
     found, next_cursor = merged(pages, limit)
     listed = [items.letter(id_, one.id, one.letter) for id_, one in found]
@@ -77,6 +79,7 @@ def list_letters(
 def list_groups(
     settings: Settings, destination: str | None, reason: str | None, *, as_json: bool
 ) -> int:
+    filter_of(Chosen(destination, reason))
     with opened_store(settings, destination) as kept:
         found = [(id_, group) for id_, one in kept.items() for group in one.letters.groups(reason)]
     found.sort(key=lambda pair: pair[1].last_at, reverse=True)
@@ -100,11 +103,17 @@ def show_letter(settings: Settings, destination: str | None, letter: str, *, as_
 
 def export_letters(settings: Settings, chosen: Chosen, output: Path) -> int:
     filter_ = filter_of(chosen)
-    with opened_store(settings, chosen.destination) as kept, _written(output) as file:
+    with opened_store(settings, chosen.destination) as kept:
+        expect_group(kept, filter_)
+        _export(kept, filter_, output)
+    return DONE
+
+
+def _export(kept: dict[str, Kept], filter_: Filter, output: Path) -> None:
+    with _written(output) as file:
         for id_, one in kept.items():
             for opened in one.letters.opened(filter_):
                 file.write(msgspec.json.encode(items.exported(id_, opened)) + b"\n")
-    return DONE
 
 
 def merged(pages: dict[str, Page], limit: int) -> tuple[list[tuple[str, Buried]], str | None]:
@@ -165,6 +174,18 @@ def filter_of(chosen: Chosen) -> Filter:
         leave(
             f"--{error.field.replace('_', '-')}{str(error).removeprefix(error.field)}", WRONG_USE
         )
+
+
+def expect_group(kept: dict[str, Kept], filter_: Filter) -> None:
+    """Ends the command when the filter names a group that no destination has."""
+    if filter_.group is None:
+        return
+    known = [group.id for one in kept.values() for group in one.letters.groups()]
+    if filter_.group in known:
+        return
+    more = f" and {len(known) - GROUPS_NAMED:,} more" if len(known) > GROUPS_NAMED else ""
+    named = (", ".join(known[:GROUPS_NAMED]) or "none, for there is no dead letter") + more
+    leave(f"--group: expected one of: {named}; found {filter_.group}", WRONG_USE)
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -12,14 +15,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from app import items
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
-from app.cli.letters import Kept, absent, filter_of, opened_store, place_of
+from app.cli.letters import (
+    Kept,
+    Place,
+    absent,
+    expect_group,
+    filter_of,
+    opened_store,
+    place_of,
+)
 from app.cli.tables import show_json
 from app.cli.who import operator
 from app.dead_letters import BadPayload, BuriedAgain, Changed, End, Filter
 from app.destinations import KINDS
+from app.replays import UNCONFIRMED
 from app.settings import Settings
 
-NAMED_MAX = 3
+NAMED_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class Aim:
 
     kept: Kept
     count: int
+    unconfirmed: int
     about: str
     steps: Callable[[], Iterator[int]]
 
@@ -81,17 +94,38 @@ def discard_letters(settings: Settings, wish: Discarding, *, as_json: bool) -> i
     if bool(wish.ids) == (filter_ != Filter()):
         leave("expected either letters by their ids or a filter such as --group", WRONG_USE)
     with opened_store(settings, _destination(settings, wish)) as kept:
+        expect_group(kept, filter_)
         aims = _by_ids(kept, wish) if wish.ids else [_by_filter(kept, filter_, wish.end)]
-        count = sum(aim.count for aim in aims)
-        if not wish.dry_run:
-            _confirm(count, wish)
-            count = sum(_carry_out(aim, wish) for aim in aims)
+        if wish.dry_run:
+            return _counted(aims, wish, as_json=as_json)
+        _confirm(aims, wish)
+        count = sum(_carry_out(aim, wish) for aim in aims)
     if as_json:
         show_json({"count": count})
     else:
-        done = "would be" if wish.dry_run else "were"
+        done = "was" if count == 1 else "were"
         sys.stdout.write(f"{_letters(count)} {done} {_participle(wish.end)}\n")
     return DONE
+
+
+def _counted(aims: Sequence[Aim], wish: Discarding, *, as_json: bool) -> int:
+    if as_json:
+        unconfirmed = sum(aim.unconfirmed for aim in aims)
+        show_json({"count": sum(aim.count for aim in aims), "unconfirmed": unconfirmed})
+    else:
+        sys.stdout.write(f"{_announced(aims, wish, 'would be')}\n")
+    return DONE
+
+
+def _announced(aims: Sequence[Aim], wish: Discarding, verb: str) -> str:
+    """How many letters, and of which of them an operator should know."""
+    unconfirmed = sum(aim.unconfirmed for aim in aims)
+    told = f"{_letters(sum(aim.count for aim in aims))} {verb} {_participle(wish.end)}"
+    if not unconfirmed or wish.end == "delivered":
+        return told
+    are = "is" if unconfirmed == 1 else "are"
+    doubt = f"{unconfirmed:,} of them {are} unconfirmed and may have been billed already"
+    return f"{told}; {doubt}: --delivered counts them so"
 
 
 def _destination(settings: Settings, wish: Discarding) -> str | None:
@@ -106,32 +140,44 @@ def _destination(settings: Settings, wish: Discarding) -> str | None:
 def _by_ids(kept: dict[str, Kept], wish: Discarding) -> list[Aim]:
     """The letters of each destination; ends when one lies nowhere, before anything is done."""
     places = [place_of(kept, letter) for letter in dict.fromkeys(wish.ids)]
-    mine = {id_: [one.id for one in places if one.kept.account.id == id_] for id_ in kept}
-    return [_named(kept[id_], ids, wish.end) for id_, ids in mine.items() if ids]
+    mine = {id_: [one for one in places if one.kept.account.id == id_] for id_ in kept}
+    return [_named(kept[id_], found, wish.end) for id_, found in mine.items() if found]
 
 
-def _named(kept: Kept, ids: Sequence[str], end: End) -> Aim:
-    more = len(ids) - NAMED_MAX
-    about = ", ".join(ids[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
-    return Aim(kept, len(ids), about, lambda: iter([kept.letters.discard(ids, end)]))
+def _named(kept: Kept, places: Sequence[Place], end: End) -> Aim:
+    ids = [place.id for place in places]
+    unconfirmed = sum(place.opened.letter.reason == UNCONFIRMED for place in places)
+    about = _some(ids[:NAMED_MAX], len(ids))
+    return Aim(kept, len(ids), unconfirmed, about, lambda: iter([kept.letters.discard(ids, end)]))
+
+
+def _some(ids: Sequence[str], count: int) -> str:
+    more = count - len(ids)
+    return ", ".join(ids) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _by_filter(kept: dict[str, Kept], filter_: Filter, end: End) -> Aim:
     """What matches now; what is buried from now on stays."""
     [one] = kept.values()
     last = one.letters.end()
-    about = ", ".join(f"{name} {value}" for name, value in filter_.written().items())
-    count = one.letters.count(filter_, last)
-    return Aim(one, count, about, lambda: one.letters.discard_all(filter_, last, end))
+    count, unconfirmed = one.letters.count(filter_, last), 0
+    if filter_.reason in (None, UNCONFIRMED):
+        doubtful = msgspec.structs.replace(filter_, reason=UNCONFIRMED)
+        unconfirmed = one.letters.count(doubtful, last)
+    ids = [found.id for found in islice(one.letters.scan(filter_, last), NAMED_MAX)]
+    words = ", ".join(f"{name} {value}" for name, value in filter_.written().items())
+    about = f"{words}: {_some(ids, count)}"
+    steps = partial(one.letters.discard_all, filter_, last, end)
+    return Aim(one, count, unconfirmed, about, steps)
 
 
-def _confirm(count: int, wish: Discarding) -> None:
-    if wish.yes or not count:
+def _confirm(aims: Sequence[Aim], wish: Discarding) -> None:
+    if wish.yes or not any(aim.count for aim in aims):
         return
     if not sys.stdin.isatty():
-        found = f"{_letters(count)} would be {_participle(wish.end)}"
+        found = _announced(aims, wish, "would be")
         leave(f"{found}: expected --yes, for there is no terminal to ask on", WRONG_USE)
-    if not typer.confirm(f"{_letters(count)} will be {_participle(wish.end)}. Go on?", err=True):
+    if not typer.confirm(f"{_announced(aims, wish, 'will be')}. Go on?", err=True):
         leave("nothing was changed", FAILED)
 
 

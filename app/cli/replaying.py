@@ -1,10 +1,12 @@
 """`relay dead-letters replay`: counts, asks, begins, and waits if it is told to."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import redis
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -13,7 +15,8 @@ from app import items
 from app.actions import Actions
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
-from app.cli.letters import filter_of, opened_store, place_of
+from app.cli.letters import expect_group, filter_of, opened_store, place_of
+from app.cli.moving import told
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show_json
 from app.cli.who import operator
@@ -36,6 +39,7 @@ from app.replays import Chosen as Letters
 from app.settings import DestinationSettings, Settings
 
 LOOK_EVERY_S = 0.5
+NAME_THEM = "name --reason unconfirmed or their ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
             if wish.dry_run:
                 return _counted(survey, account, wish, as_json=as_json)
             if not survey.count:
-                leave("no dead letter matches", FAILED)
+                leave(_nothing(survey), FAILED)
             _confirm(survey, account, wish)
             begun = replays.begin(letters, wish.rate, operator(wish.who), survey)
         except (ReplayRunning, NothingIsSent) as refused:
@@ -71,7 +75,14 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
         Actions(store, account.id).record(begun.who, "replay began", begun.total, about)
         for obstacle in standing_still(store, alive_since(milliseconds())):
             note(obstacle.why)
-        return _begun(replays, begun, wish, as_json=as_json)
+        return _begun(store, replays, begun, wish, as_json=as_json)
+
+
+def _nothing(survey: Survey) -> str:
+    if not survey.left_out:
+        return "no dead letter matches"
+    match = "1 matches, and is" if survey.left_out == 1 else f"{survey.left_out:,} match, all"
+    return f"{match} unconfirmed: {NAME_THEM}"
 
 
 def announced(survey: Survey, account: DestinationSettings, rate: float) -> Iterator[str]:
@@ -82,9 +93,17 @@ def announced(survey: Survey, account: DestinationSettings, rate: float) -> Iter
     if survey.closed_period is None:
         yield f"too many to look how many fall in a billing period that is closed: {belated}"
     elif survey.closed_period:
-        yield f"{survey.closed_period:,} fall in a billing period that is closed: {belated}"
+        fall = "falls" if survey.closed_period == 1 else "fall"
+        yield f"{survey.closed_period:,} {fall} in a billing period that is closed: {belated}"
     if survey.unconfirmed:
-        yield f"{survey.unconfirmed:,} are unconfirmed: they may be billed twice"
+        yield f"{survey.unconfirmed:,} {_are(survey.unconfirmed)} unconfirmed: may be billed twice"
+    if survey.left_out:
+        are = _are(survey.left_out)
+        yield f"{survey.left_out:,} more {are} unconfirmed and left out: {NAME_THEM}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def outcome(replay: Replay) -> str:
@@ -113,7 +132,10 @@ def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Lett
                 "for all of its letters",
                 WRONG_USE,
             )
-        return named(settings, destination), filter_
+        account = named(settings, destination)
+        with opened_store(settings, account.id) as kept:
+            expect_group(kept, filter_)
+        return account, filter_
     with opened_store(settings, destination) as kept:
         places = {place_of(kept, letter).kept.account.id for letter in wish.ids}
     if len(places) > 1:
@@ -153,14 +175,16 @@ def _sentences(told: Iterator[str]) -> str:
     return "".join(f"{printable(one)}\n" for one in told)
 
 
-def _begun(replays: Replays, begun: Replay, wish: Replaying, *, as_json: bool) -> int:
+def _begun(
+    store: redis.Redis, replays: Replays, begun: Replay, wish: Replaying, *, as_json: bool
+) -> int:
     if not wish.wait:
         if as_json:
             show_json({"id": begun.id, "count": begun.total})
         else:
             sys.stdout.write(f"replay {begun.id} began; relay replays show {begun.id}\n")
         return DONE
-    ended = _awaited(replays, begun)
+    ended = _awaited(store, replays, begun)
     if as_json:
         show_json(items.replay(ended))
     else:
@@ -168,19 +192,30 @@ def _begun(replays: Replays, begun: Replay, wish: Replaying, *, as_json: bool) -
     return DONE if ended.state == "done" and not ended.dead else FAILED
 
 
-def _awaited(replays: Replays, begun: Replay) -> Replay:
+def _awaited(store: redis.Redis, replays: Replays, begun: Replay) -> Replay:
     """The replay once it has ended; an interruption leaves it running."""
-    console = Console(stderr=True)
+    console, why = Console(stderr=True), ""
+    if not console.is_terminal:
+        note(f"replay {begun.id} began: {begun.total:,} to replay")
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("", total=begun.total)
             while (now := replays.one(begun.id)) and now.state == "running":
+                standing = told(store, now).standing
                 finished = now.replayed - now.under_way
-                progress.update(task, completed=finished, description=printable(now.standing))
+                progress.update(task, completed=finished, description=printable(standing))
+                if not console.is_terminal and _kind(standing) not in ("", _kind(why)):
+                    why = standing
+                    note(printable(f"replay {now.id}, {now.replayed:,} replayed: {why}"))
                 time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         leave(f"interrupted; the replay goes on: relay replays cancel {begun.id} ends it", FAILED)
     if now is None:
         leave(f"there is no replay {begun.id} any more", FAILED)
     return now
+
+
+def _kind(standing: str) -> str:
+    """Why it stands still without the numbers, which are others at every look."""
+    return re.sub(r"\d", "", standing)

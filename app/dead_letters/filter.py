@@ -9,6 +9,7 @@ from app.dead_letters.letters import Letter
 from app.timestamps import written
 
 MOMENTS = ("since", "until")
+REASONS = ("rejected", "exhausted", "unconfirmed", "untransformable", "poison")
 
 
 class BadFilter(ValueError):
@@ -78,6 +79,8 @@ def _member(name: str, value: object) -> str | int | None:
         return None
     if not isinstance(value, str):
         raise BadFilter(name, f"expected a text, found {type(value).__name__}")
+    if name == "reason" and value not in REASONS:
+        raise BadFilter(name, f"expected one of {', '.join(REASONS)}; found {value!r}")
     return _moment(name, value) if name in MOMENTS else value
 
 

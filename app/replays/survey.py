@@ -42,13 +42,15 @@ class Survey:
 
     `unconfirmed` may have been recorded already. `closed_period` happened in a billing period that
     is closed; None when there are too many letters to look at. `before` is the place after the
-    newest letter: what is buried later is not of them.
+    newest letter: what is buried later is not of them. `left_out` are unconfirmed and match too,
+    but stay, for nothing names them.
     """
 
     count: int
     unconfirmed: int
     closed_period: int | None
     before: int
+    left_out: int = 0
 
 
 class Surveyor:
@@ -74,7 +76,14 @@ class Surveyor:
             looks = self._letters.looks(chosen, before)
             keys = (one.key for look in looks for one in taken(chosen, look.found))
             count, closed = self._counted(keys, end)
-        return Survey(count, count if chosen.reason == UNCONFIRMED else 0, closed, before)
+        unconfirmed = count if chosen.reason == UNCONFIRMED else 0
+        return Survey(count, unconfirmed, closed, before, self._left_out(chosen, before))
+
+    def _left_out(self, chosen: Filter, before: int) -> int:
+        if chosen.reason is not None:
+            return 0
+        doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
+        return self._letters.count(doubtful, before)
 
     def placed(self, ids: Sequence[str], before: int) -> list[str]:
         """The keys of those letters that lie before a place, each once, the oldest first.

@@ -217,6 +217,7 @@ def test_discarding_asks_with_the_exact_count_unless_told_not_to(
     assert unasked.exit_code == 2
     assert "5 dead letters would be discarded for good: expected --yes" in unasked.stderr
     assert letters.count(Filter()) == 100
+    ids = [one.id for one in letters.scan(Filter(reason="exhausted"))]
     assert json.loads(relay(*words, "--yes", "--as", "ann", "--json").stdout) == {"count": 5}
     assert (letters.count(Filter()), log.census().discarded) == (95, 5)
     [action] = Actions(store, "kable").newest()
@@ -224,8 +225,20 @@ def test_discarding_asks_with_the_exact_count_unless_told_not_to(
         "ann",
         "discarded",
         5,
-        "reason exhausted",
+        f"reason exhausted: {', '.join(ids)}",
     )
+
+
+def test_what_may_have_been_billed_is_named_before_it_is_discarded(log: Log, relay: Relay) -> None:
+    bury(log, 100)
+    words = ("discard", "--destination", "kable", "--event", "Search")
+    doubt = (
+        "5 of them are unconfirmed and may have been billed already: --delivered counts them so"
+    )
+    assert doubt in relay(*words, "--dry-run").stdout
+    assert doubt in relay(*words).stderr
+    assert json.loads(relay(*words, "--dry-run", "--json").stdout)["unconfirmed"] == 5
+    assert doubt not in relay(*words, "--dry-run", "--delivered").stdout
 
 
 def test_what_was_recorded_is_discarded_as_delivered(
@@ -255,6 +268,12 @@ def test_an_export_is_a_line_a_letter_oldest_first(log: Log, relay: Relay, tmp_p
         (("list", "--destination", "nope"), 2, "expected one of: kable, kana"),
         (("list", "--cursor", "x"), 2, "--cursor: expected the next_cursor of a page"),
         (("list", "--since", "soon"), 2, "--since: expected a moment such as"),
+        (("list", "--reason", "refused"), 2, "--reason: expected one of rejected, exhausted, "),
+        (("groups", "--reason", "refused"), 2, "--reason: expected one of rejected, exhausted, "),
+        (("list", "--group", "x"), 2, "--group: expected one of: none"),
+        (("export", "--group", "x"), 2, "--group: expected one of: none"),
+        (("discard", "--destination", "kana", "--group", "x"), 2, "--group: expected one of"),
+        (("replay", "--destination", "kana", "--group", "x"), 2, "--group: expected one of"),
         (("list", "--message-id", ""), 2, "--message-id: expected a text"),
         (("discard", "--yes"), 2, "expected either letters by their ids or a filter"),
         (("discard", "1-1-1", "--user", "u"), 2, "expected either letters by their ids"),

@@ -67,8 +67,12 @@ def test_a_dry_run_counts_and_changes_nothing(log: Log, relay: Relay, replays: R
         "count": 38,
         "unconfirmed": 0,
         "closed_period": 0,
+        "left_out": 2,
     }
-    assert relay(*words).stdout == "would replay 38 dead letters of kable, at most 100 a second\n"
+    assert relay(*words).stdout == (
+        "would replay 38 dead letters of kable, at most 100 a second\n"
+        "2 more are unconfirmed and left out: name --reason unconfirmed or their ids\n"
+    )
     assert (replays.newest(), log.census().dead) == ([], 40)
 
 
@@ -78,7 +82,7 @@ def test_without_a_terminal_it_asks_for_a_yes_and_says_what_it_is_about(
     bury(log, 40)
     told = relay("dead-letters", "replay", "--destination", "kable", "--reason", "unconfirmed")
     assert (told.exit_code, replays.newest()) == (2, [])
-    assert "2 are unconfirmed: they may be billed twice" in told.stderr
+    assert "2 are unconfirmed: may be billed twice" in told.stderr
     assert "expected --yes" in told.stderr
 
 
@@ -143,6 +147,15 @@ def test_without_letters_or_with_both_ways_to_name_them_it_is_wrong_use(
     assert relay("dead-letters", "replay", *words, "--yes").exit_code == 2
 
 
+def test_where_only_unconfirmed_ones_match_it_says_how_to_name_them(
+    log: Log, relay: Relay
+) -> None:
+    bury(log, 3, lambda _: ("unconfirmed", "the answer did not come in time"))
+    told = relay("dead-letters", "replay", "--destination", "kable", "--yes")
+    expected = "3 match, all unconfirmed: name --reason unconfirmed or their ids"
+    assert (told.exit_code, expected in told.stderr) == (1, True)
+
+
 def test_no_letter_and_no_replay_are_said(store: redis.Redis, relay: Relay) -> None:
     assert store.dbsize() == 0
     nothing = relay("dead-letters", "replay", "--destination", "kable", "--yes")
@@ -165,6 +178,8 @@ def test_it_waits_until_it_has_ended_and_says_what_came_of_it(
     waiting.join()
     assert told[0].stdout.endswith("done: 3 of 3 replayed (3 delivered)\n")
     assert told[0].exit_code == 0
+    assert "began: 3 to replay" in told[0].stderr
+    assert "0 replayed: beat does not tick, so nothing moves it" in told[0].stderr
 
 
 def deliver(log: Log) -> None:
@@ -180,9 +195,9 @@ def test_what_is_announced_says_what_late_and_unconfirmed_ones_mean() -> None:
     kable = KableAccount(id="kable", api_key="sk_test.x", kable_client_id="kci_x")
     assert list(announced(Survey(1, 1, 1, before=9), kable, 50)) == [
         "1 dead letter of kable, at most 50 a second",
-        "1 fall in a billing period that is closed: Kable's invoices of that period are made and "
+        "1 falls in a billing period that is closed: Kable's invoices of that period are made and "
         "will not have them; whether a later one has them, Kable does not say",
-        "1 are unconfirmed: they may be billed twice",
+        "1 is unconfirmed: may be billed twice",
     ]
     kana = KanaAccount(id="kana", api_key="prv_test_x")
     [_, late] = announced(Survey(2, 0, None, before=9), kana, 9)

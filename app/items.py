@@ -6,6 +6,7 @@ Moments are ISO 8601 in UTC. Events stand there as their own bytes, so that no n
 import msgspec
 from msgspec import Raw
 
+from app.actions import Action
 from app.counters import Tally
 from app.dead_letters import Group, Letter, Opened
 from app.delivery import Attempt
@@ -80,11 +81,12 @@ def source(source: str, tally: Tally) -> Item:
     }
 
 
-def retry(retry: Retry) -> Item:
+def retry(destination: str, retry: Retry) -> Item:
     """`message_id` names the part as well, where it is one; `behind` counts."""
     attempts = retry.delivery.attempts
     last = attempts[-1] if attempts else None
     return {
+        "destination": destination,
         "message_id": retry.delivery.id,
         "due": instant(retry.place.due),
         "user": retry.delivery.user,
@@ -148,6 +150,18 @@ def group(destination: str, one: Group) -> Item:
         "first_at": instant(one.first_at),
         "last_at": instant(one.last_at),
         "sample": one.sample,
+    }
+
+
+def action(destination: str, one: Action) -> Item:
+    """What an operator did."""
+    return {
+        "destination": destination,
+        "at": instant(one.at),
+        "who": one.who,
+        "what": one.what,
+        "count": one.count,
+        "about": one.about,
     }
 
 

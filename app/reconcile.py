@@ -137,11 +137,12 @@ def unconfirmed(
     """The unconfirmed usage by user and feature, each with the destination's own count.
 
     Asks one after the other, no faster than the account's rate, and no more once the destination
-    does not answer. Events that stand for no usage are one group, without user and feature.
+    does not answer. Events that stand for no usage are the last group, without user and feature.
     """
     away: CountFailed | None = None
     rate = counterpart.account.rate
-    groups = _grouped(counterpart, counts, doubts).items()
+    found = _grouped(counterpart, counts, doubts).items()
+    groups = sorted(found, key=lambda group: (not group[0][1], group[0]))
     for number, ((user, feature), usages) in enumerate(groups):
         if number and rate and away is None:
             pause(1 / rate)

@@ -12,6 +12,7 @@ from app.timestamps import instant
 from app.wake import queue_name
 
 LONG_MS = 60_000
+REASON_MAX = 80
 DRY_RUN = "dry run: what comes is shown and skipped, nothing is sent"
 
 Word = Literal["delivering", "throttled", "paused", "broken", "unattended", "orphaned"]
@@ -73,7 +74,8 @@ def standstill(standing: Standing, now: int) -> str:
     until = standing.throttle.held_until
     held_for_long = until is not None and until - now > LONG_MS
     if word in ("paused", "broken") or (word == "throttled" and held_for_long):
-        return f"{standing.account.id} is {word}: {reason}"
+        told = reason if len(reason) <= REASON_MAX else "its reason stands under it"
+        return f"{standing.account.id} is {word}: {told}"
     return ""
 
 

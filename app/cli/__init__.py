@@ -13,7 +13,7 @@ import typer
 from app.cli.config import Config, settings
 from app.cli.dead_letters import dead_letters
 from app.cli.exits import DONE, WRONG_USE, leave
-from app.cli.groups import destinations, flags, replays, retries
+from app.cli.groups import actions, destinations, flags, replays, retries
 from app.cli.mapping import rules, unmapped
 
 INGEST_URL = "http://127.0.0.1:8000"
@@ -34,6 +34,7 @@ relay.add_typer(rules)
 relay.add_typer(unmapped)
 relay.add_typer(dead_letters)
 relay.add_typer(replays)
+relay.add_typer(actions)
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 

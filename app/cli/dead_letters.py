@@ -105,6 +105,9 @@ def show(
     letter: LetterId,
     *,
     destination: DestinationId = None,
+    event: Annotated[
+        bool, typer.Option("--event", help="Print its event alone, to be mended for `edit`.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -112,8 +115,10 @@ def show(
 
     Example: relay dead-letters show 3-1767225600000-0.hefg8dts00
     """
-    from app.cli.letters import show_letter
+    from app.cli.letters import show_event, show_letter
 
+    if event:
+        raise typer.Exit(show_event(settings(config), destination, letter))
     raise typer.Exit(show_letter(settings(config), destination, letter, as_json=as_json))
 
 
@@ -130,6 +135,9 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Give a letter another event: the same messageId, a type that the destination accepts.
+
+    It keeps its timestamp, originalTimestamp, sentAt and receivedAt where the new event has none.
+    `show LETTER --event` writes the event as it is.
 
     Nothing is sent until you replay it. The first event stays beside the new one until the
     delivery is finished.

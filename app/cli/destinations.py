@@ -55,12 +55,20 @@ def resume(settings: Settings, destination: str, who: str | None, *, as_json: bo
         throttle = Throttle(store, account)
         before = throttle.state()
         ended = throttle.resume()
-        about = f"{before.paused_by}: {before.paused_why}"
+        about = ": ".join(filter(None, (before.paused_by, before.paused_why)))
         if ended:
             Actions(store, account.id).record(operator(who), "resumed", about=about)
         standing = standing_of(store, account, alive_since(milliseconds()))
-    done = f"is resumed; what ended was a pause by {about}" if ended else "was not paused"
+    done = f"is resumed; what ended was a pause by {about}" if ended else _not_paused(standing)
     return _told(f"{account.id} {done}", standing, as_json=as_json)
+
+
+def _not_paused(standing: Standing) -> str:
+    """What holds it back instead, which no operator ends."""
+    word, reason = state(standing)
+    if word in ("broken", "throttled"):
+        return f"was not paused; it is {word}: {reason}"
+    return "was not paused"
 
 
 def _told(what: str, standing: Standing, *, as_json: bool) -> int:

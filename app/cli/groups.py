@@ -1,4 +1,4 @@
-"""`relay destinations`, `retries`, `replays`, `flags`: what operators do beside looking."""
+"""`relay destinations`, `retries`, `replays`, `flags`, `actions`: what operators do."""
 
 from typing import Annotated
 
@@ -32,10 +32,20 @@ flags = typer.Typer(
     rich_markup_mode=None,
 )
 
+actions = typer.Typer(
+    name="actions",
+    help="Look at what operators did.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DestinationId = Annotated[str, typer.Argument(metavar="ID", help="The destination.")]
 ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="An id that `list` shows.")]
 OneOf = Annotated[str | None, typer.Option(metavar="ID", help="Default: the only one.")]
+AnyOf = Annotated[
+    str | None, typer.Option("--destination", metavar="ID", help="Default: all of them.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=500)]
 Cursor = Annotated[str | None, typer.Option(help="Go on where a page ended: its next_cursor.")]
 
@@ -101,10 +111,29 @@ def list_shown(
     raise typer.Exit(list_newest(settings(config), destination, as_json=as_json))
 
 
+@actions.command("list")
+def list_actions(
+    *,
+    destination: AnyOf = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what operators did, the newest first: pauses, discards, edits, replays, rules, flags.
+
+    The newest 1,000 of each destination are kept.
+
+    Example: relay actions list --destination kable
+    """
+    from app.cli.actions import list_newest
+
+    raise typer.Exit(list_newest(settings(config), destination, limit, as_json=as_json))
+
+
 @retries.command("list")
 def list_retries(
     *,
-    destination: OneOf = None,
+    destination: AnyOf = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     config: Config = None,

@@ -15,10 +15,13 @@ from app import items
 from app.actions import Actions
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
-from app.cli.opened import described
+from app.cli.opened import described, pretty
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
 from app.dead_letters import BadFilter, Buried, BuriedAgain, DeadLetters, Filter, Opened, Page
+from app.destination import CountsByFeature, Usage
+from app.destinations import KINDS
+from app.segment import Event
 from app.settings import DestinationSettings, Settings
 
 COLUMNS = ("id", "destination", "buried_at", "reason", "event", "user", "attempts", "message")
@@ -97,8 +100,30 @@ def show_letter(settings: Settings, destination: str | None, letter: str, *, as_
     if as_json:
         show_json(items.opened(place.kept.account.id, place.opened))
     else:
-        sys.stdout.write(described(place.kept.account.id, place.opened))
+        account = place.kept.account
+        sys.stdout.write(described(account.id, place.opened, _usage(place)))
     return DONE
+
+
+def show_event(settings: Settings, destination: str | None, letter: str) -> int:
+    """The event as it would be sent again; what is no JSON byte by byte."""
+    with opened_store(settings, destination) as kept:
+        event = place_of(kept, letter).opened.delivery.event
+    sys.stdout.buffer.write(pretty(event))
+    sys.stdout.buffer.flush()
+    return DONE
+
+
+def _usage(place: Place) -> Usage | None:
+    """What the letter may have been counted as, where the destination counts by feature."""
+    account = place.kept.account
+    counts = KINDS[account.kind].counts
+    if not isinstance(counts, CountsByFeature):
+        return None
+    try:
+        return counts.used(Event.decode(place.opened.delivery.event), account)
+    except msgspec.DecodeError:
+        return None
 
 
 def export_letters(settings: Settings, chosen: Chosen, output: Path) -> int:

@@ -2,21 +2,32 @@
 
 from collections.abc import Iterator
 from itertools import count
+from shlex import quote
 
 import msgspec
 
 from app.cli.tables import printable
 from app.dead_letters import Opened
 from app.delivery import Attempt
+from app.destination import Usage
 from app.timestamps import instant
 
 
-def described(destination: str, opened: Opened) -> str:
-    """The whole of it, in lines."""
-    return "\n".join(printable(line) for line in _lines(destination, opened)) + "\n"
+def described(destination: str, opened: Opened, usage: Usage | None = None) -> str:
+    """The whole of it, in lines; `usage` is what it may have been counted as."""
+    return "\n".join(printable(line) for line in _lines(destination, opened, usage)) + "\n"
 
 
-def _lines(destination: str, opened: Opened) -> Iterator[str]:
+def pretty(event: bytes) -> bytes:
+    """An event in lines, its values untouched; what is no JSON as it is."""
+    try:
+        event.decode()
+        return msgspec.json.format(event, indent=2) + b"\n"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return event
+
+
+def _lines(destination: str, opened: Opened, usage: Usage | None) -> Iterator[str]:
     letter, tried = opened.letter, opened.delivery
     yield f"dead letter  {opened.id} of {destination}"
     yield f"message id   {letter.id}"
@@ -35,7 +46,7 @@ def _lines(destination: str, opened: Opened) -> Iterator[str]:
     else:
         yield from ("", "You sent", _pretty(tried.event))
     yield from _exchange(tried.attempts[-1] if tried.attempts else None)
-    yield from ("", *_advice(destination, opened))
+    yield from ("", *_advice(destination, opened, usage))
 
 
 def _attempt(number: int, one: Attempt) -> str:
@@ -52,17 +63,27 @@ def _exchange(last: Attempt | None) -> Iterator[str]:
     yield from ("", "Response", *(last.response.splitlines() or ["none"]))
 
 
-def _advice(destination: str, opened: Opened) -> Iterator[str]:
+def _advice(destination: str, opened: Opened, usage: Usage | None) -> Iterator[str]:
     commands, about = "relay dead-letters", f"{opened.id} --destination {destination}"
     if opened.letter.reason == "unconfirmed":
         yield from _doubt(opened)
-        yield f"compare:       relay reconcile {destination}"
+        of = (
+            ""
+            if usage is None
+            else f" --user {quote(usage.user)} --feature {quote(usage.feature)}"
+        )
+        yield f"compare:       relay reconcile {destination}{of}"
         yield f"was recorded:  {commands} discard {about} --delivered"
         yield f"was not:       {commands} replay {about}"
         return
-    yield f"mend its event:  {commands} edit {about} --file FILE"
+    yield f"write its event: {commands} show {about} --event > mended.json"
+    yield f"mend its event:  {commands} edit {about} --file mended.json"
     yield f"send it again:   {commands} replay {about}"
     yield f"let go of it:    {commands} discard {about}"
+
+
+def _of(usage: Usage | None) -> str:
+    return f" --user {quote(usage.user)} --feature {quote(usage.feature)}" if usage else ""
 
 
 def _doubt(opened: Opened) -> Iterator[str]:
@@ -78,8 +99,4 @@ def _doubt(opened: Opened) -> Iterator[str]:
 
 
 def _pretty(event: bytes) -> str:
-    """Its values untouched; what is no JSON as it is."""
-    try:
-        return msgspec.json.format(event, indent=2).decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return event.decode(errors="replace")
+    return pretty(event).decode(errors="replace").removesuffix("\n")

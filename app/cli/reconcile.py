@@ -83,7 +83,8 @@ def _fits(account: DestinationSettings, wish: Wish) -> bool:
         case CountsByDay():
             return not wish.unconfirmed and wish.feature is None
         case CountsByFeature():
-            return (wish.user is None) == (wish.feature is None)
+            by_day = wish.since is not None or wish.until is not None
+            return not by_day and (wish.user is None) == (wish.feature is None)
         case None:
             return False
         case _ as never:
@@ -94,8 +95,8 @@ def _advice(wish: Wish) -> str:
     where = wish.destination or "no destination"
     return (
         f"{where} cannot answer that: expected --user with --feature, or --unconfirmed, for one "
-        "that counts by feature (kana); --since, --until or --user for one that counts by day "
-        "(kable)"
+        "that counts by feature (kana), in periods of its own; --since, --until or --user for one "
+        "that counts by day (kable)"
     )
 
 

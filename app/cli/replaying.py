@@ -71,7 +71,7 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
             leave(str(refused), FAILED)
         except (BadRate, TooManyIds) as refused:
             leave(str(refused), WRONG_USE)
-        about = f"{begun.id}: {_described(letters)}"
+        about = f"{begun.id}: {described(letters)}"
         Actions(store, account.id).record(begun.who, "replay began", begun.total, about)
         for obstacle in standing_still(store, alive_since(milliseconds())):
             note(obstacle.why)
@@ -143,7 +143,7 @@ def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Lett
     return settings.destinations[places.pop()], wish.ids
 
 
-def _described(letters: Letters) -> str:
+def described(letters: Letters) -> str:
     if isinstance(letters, Filter):
         return ", ".join(f"{name} {value}" for name, value in letters.written().items()) or "all"
     return f"{len(letters)} by id"

@@ -12,7 +12,7 @@ from app.actions import Actions
 from app.cli.exits import DONE, FAILED, leave
 from app.cli.moving import told
 from app.cli.reach import named, reached
-from app.cli.replaying import outcome
+from app.cli.replaying import described, outcome
 from app.cli.tables import printable, show, show_json
 from app.cli.who import operator
 from app.replays import Replay, Replays
@@ -40,7 +40,8 @@ def show_one(settings: Settings, id_: str, *, as_json: bool) -> int:
     if as_json:
         show_json(items.replay(replay))
         return DONE
-    for name, value in items.replay(replay).items():
+    chosen = "" if replay.filter is None else described(replay.filter)
+    for name, value in (items.replay(replay) | {"filter": chosen}).items():
         if value not in (None, ""):
             sys.stdout.write(f"{name:<14}{printable(str(value))}\n")
     return DONE

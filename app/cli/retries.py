@@ -1,6 +1,6 @@
 """`relay retries list`: what waits to be tried again, in the order in which it is due."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -10,21 +10,34 @@ from app.cli.exits import DONE, WRONG_USE, leave, note
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
 from app.log import Log
-from app.retries import Place, Retries
+from app.retries import Page, Place, Retries, Retry
 from app.settings import Settings
 
-COLUMNS = ("due", "message_id", "user", "attempts", "last_status", "last_error", "behind")
+COLUMNS = (
+    "destination",
+    "due",
+    "message_id",
+    "user",
+    "attempts",
+    "last_status",
+    "last_error",
+    "behind",
+)
 
 
 def list_page(
     settings: Settings, destination: str | None, cursor: str | None, limit: int, *, as_json: bool
 ) -> int:
-    account, after = named(settings, destination), _place(cursor)
+    after, accounts = _place(cursor), list(settings.destinations.values())
+    chosen = accounts if destination is None else [named(settings, destination)]
     with reached(settings) as store:
-        retries = Retries(store, account.id, Log(store, account).layout.total)
-        page = retries.page(after, limit)
-    listed = [items.retry(retry) for retry in page.retries]
-    next_cursor = None if page.cursor is None else str(page.cursor)
+        pages = {
+            one.id: Retries(store, one.id, Log(store, one).layout.total).page(after, limit)
+            for one in chosen
+        }
+    found, end = merged(pages, limit)
+    listed = [items.retry(id_, retry) for id_, retry in found]
+    next_cursor = None if end is None else str(end)
     if as_json:
         show_json({"items": listed, "next_cursor": next_cursor})
         return DONE
@@ -32,6 +45,18 @@ def list_page(
     if next_cursor:
         note(f"there are more: --cursor {next_cursor}")
     return DONE
+
+
+def merged(pages: Mapping[str, Page], limit: int) -> tuple[list[tuple[str, Retry]], Place | None]:
+    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
+    found = [(id_, retry) for id_, page in pages.items() for retry in page.retries]
+    found.sort(key=lambda pair: pair[1].place)
+    ends = [page.cursor for page in pages.values() if page.cursor is not None]
+    if len(found) > limit:
+        ends.append(found[limit - 1][1].place)
+    if not ends:
+        return found, None
+    return [pair for pair in found if pair[1].place <= min(ends)], min(ends)
 
 
 def _place(cursor: str | None) -> Place | None:

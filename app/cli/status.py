@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import redis
 from rich.table import Column, Table
@@ -23,6 +24,7 @@ from app.settings import Settings
 from app.standing import Standing, standstill
 
 LOOK_EVERY_S = 0.25
+REASON_WIDTH = 80
 ROWS = (
     "state",
     "reason",
@@ -188,4 +190,4 @@ def _cell(name: str, value: object) -> Text:
         case _, int():
             return Text(f"{value:,}")
         case _:
-            return Text(printable(str(value)))
+            return Text(fill(printable(str(value)), REASON_WIDTH))

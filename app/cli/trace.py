@@ -53,9 +53,16 @@ def _table(found: Sequence[Trace]) -> Table:
             table.add_row(*head, instant(happening.at), Text(printable(_line(happening))))
             head = [Text("")] * 3
         if trace.note or not trace.history:
-            table.add_row(*head, "", Text(trace.note))
+            table.add_row(*head, "", Text("; ".join(filter(None, (_gone(trace), trace.note)))))
             head = [Text("")] * 3
     return table
+
+
+def _gone(trace: Trace) -> str:
+    """What is left to say of an event that only its digest remembers."""
+    if trace.history or trace.places != ("finished",):
+        return ""
+    return "delivered, skipped or discarded; when is no longer known"
 
 
 def _line(happening: Happening) -> str:
@@ -66,7 +73,8 @@ def _line(happening: Happening) -> str:
     if happening.seconds is not None:
         words.append(f"{happening.seconds:.3f} s")
     if happening.attempts is not None:
-        words.append(f"after {happening.attempts} attempt(s)")
+        attempts = "attempt" if happening.attempts == 1 else "attempts"
+        words.append(f"after {happening.attempts} {attempts}")
     if happening.error:
         words.append(happening.error)
     return ", ".join(words)

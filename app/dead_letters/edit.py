@@ -8,6 +8,7 @@ from app.delivery import Delivery
 from app.segment import Event
 
 EVENT_BYTES_MAX = 32 * 1024
+TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 
 
 class BadPayload(ValueError):
@@ -29,6 +30,7 @@ def edited(delivery: Delivery, event: bytes, accepts: Collection[str]) -> Delive
     if fields.type not in accepts:
         kinds = ", ".join(sorted(accepts))
         raise BadPayload("type", f"expected one of {kinds}; found {_shown(fields, 'type')}")
+    found = _with_times(found, fields, delivery.event)
     original = delivery.event if delivery.original is None else delivery.original
     return msgspec.structs.replace(delivery, event=found, original=original)
 
@@ -39,6 +41,24 @@ def message_id(delivery: Delivery) -> str:
         return Event.decode(delivery.event).message_id or delivery.id
     except msgspec.DecodeError:
         return delivery.id
+
+
+def _with_times(found: bytes, new: Event, former: bytes) -> bytes:
+    """The new event, with the moments of the former one that it lacks.
+
+    Who gives another `timestamp` means another moment, so the original one is not kept then.
+    """
+    names = ("receivedAt",) if _has(new, "timestamp") else TIMES
+    try:
+        old = Event.decode(former)
+    except msgspec.DecodeError:
+        return found
+    kept = {name: old.fields[name] for name in names if _has(old, name) and not _has(new, name)}
+    return msgspec.json.encode({**new.fields, **kept}) if kept else found
+
+
+def _has(event: Event, name: str) -> bool:
+    return name in event.fields and bytes(event.fields[name]) != b"null"
 
 
 def _compact(event: bytes) -> tuple[bytes, Event]:

@@ -16,7 +16,9 @@ from app.cli import relay as command
 from app.cli.letters import merged
 from app.cli.opened import described
 from app.dead_letters import Burial, Buried, DeadLetters, Filter, Opened, Page
+from app.dead_letters.edit import edited
 from app.delivery import Attempt, Delivery
+from app.destination import Usage
 from app.keys import destination_key
 from app.log import Log
 from app.settings import DestinationSettings
@@ -194,6 +196,31 @@ def test_what_is_no_json_is_shown_as_text(event: bytes) -> None:
     text = event.decode(errors="replace")
     assert items.opened("kable", broken)["payload"] == text
     assert text in described("kable", broken)
+
+
+def test_an_event_is_written_alone_to_be_mended(
+    letters: DeadLetters, log: Log, relay: Relay
+) -> None:
+    bury(log, 1)
+    id_ = only(letters).id
+    written = relay("show", id_, "--event").stdout
+    assert json.loads(written)["messageId"] == "m-0"
+    assert relay("edit", id_, given=written).exit_code == 0
+
+
+def test_an_edit_keeps_the_moments_that_the_new_event_lacks() -> None:
+    times = b'"timestamp":"t","originalTimestamp":"o","receivedAt":"r"'
+    tried = Delivery("m", "web", "u", b'{"messageId":"m","type":"track",' + times + b"}", NOW)
+    new = b'{"messageId":"m","type":"track"'
+    kept = edited(tried, new + b"}", ["track"]).event
+    assert kept == new + b"," + times + b"}"
+    other = edited(tried, new + b',"timestamp":"x"}', ["track"]).event
+    assert other == new + b',"timestamp":"x","receivedAt":"r"}'
+
+
+def test_of_unconfirmed_usage_show_names_the_count_to_compare_with() -> None:
+    shown = described("kana", opened("unconfirmed"), Usage("u 1", "calls", 3))
+    assert "relay reconcile kana --user 'u 1' --feature calls" in shown
 
 
 def test_an_edit_that_is_refused_names_the_field(

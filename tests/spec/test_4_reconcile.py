@@ -177,6 +177,8 @@ def test_without_a_dimension_it_says_what_to_set(relay: Relay) -> None:
         ("kable", "--unconfirmed"),
         ("kable", "--feature", "calls"),
         ("kana", "--user", "u1"),
+        ("kana", "--since", "2026-05-01"),
+        ("kana", "--until", "2026-05-01", "--user", "u1", "--feature", "calls"),
         ("kable", "--since", "2026-02-02", "--until", "2026-02-01"),
         ("kable", "--since", "2020-01-01"),
         ("kable", "--until", "2999-01-01"),

@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 from app.actions import Actions
 from app.append import Admission
 from app.cli import relay
+from app.cli.retries import merged
 from app.clock import milliseconds
-from app.delivery import encode
+from app.delivery import Delivery, encode
 from app.destinations import ACCOUNTS
 from app.log import Log
 from app.moves import Leased, Reading, Settlement
 from app.presence import TICKS, WORKERS, Worker, announce, announce_tick
+from app.retries import Page, Place, Retry
 from app.settings import DestinationSettings, Settings, load
 from app.throttle import Throttle, fingerprint
 from tests.ingesting import serving
@@ -71,7 +73,7 @@ def test_what_is_paused_stays_paused_until_it_is_resumed(
     assert listed(run, "destinations", "list")["items"][0]["state"] == "paused"
     assert run("destinations", "resume", "kable", "--as", "bob") == (
         0,
-        "kable is resumed; what ended was a pause by operator: \n",
+        "kable is resumed; what ended was a pause by operator\n",
     )
     assert run("destinations", "resume", "kable") == (0, "kable was not paused\n")
     assert [(one.who, one.what) for one in Actions(store, "kable").newest()] == [
@@ -147,6 +149,40 @@ def test_retries_are_listed_a_page_at_a_time(
     assert run("retries", "list", "--cursor", "here")[0] == 2
 
 
+def test_what_operators_did_is_listed(run: Run) -> None:
+    run("destinations", "pause", "kable", "--reason", "they move", "--as", "ann")
+    [action] = listed(run, "actions", "list")["items"]
+    assert action | {"at": ""} == {
+        "destination": "kable",
+        "at": "",
+        "who": "ann",
+        "what": "paused",
+        "count": 1,
+        "about": "they move",
+    }
+    assert "they move" in run("actions", "list", "--destination", "kable")[1]
+
+
+def test_to_resume_what_is_broken_says_until_when(
+    run: Run, store: redis.Redis, settings: Settings
+) -> None:
+    Throttle(store, settings.destinations["kable"]).hold("503", None)
+    said = run("destinations", "resume", "kable")[1]
+    assert said.startswith("kable was not paused; it is broken: held until ")
+    assert said.endswith(": 503\n")
+
+
+def retries_due(*dues: int) -> tuple[Retry, ...]:
+    return tuple(Retry(Place(due, 0, "1-0"), Delivery("m", "w", "u", b"", 0), 0) for due in dues)
+
+
+def test_the_retries_of_all_destinations_are_one_list_that_leaves_nothing_out() -> None:
+    pages = {"a": Page(retries_due(1, 5), Place(5, 0, "1-0")), "b": Page(retries_due(3, 9), None)}
+    found, cursor = merged(pages, 2)
+    assert [(id_, one.place.due) for id_, one in found] == [("a", 1), ("b", 3)]
+    assert cursor == Place(3, 0, "1-0")
+
+
 def test_a_trace_tells_where_an_event_is_and_fails_for_one_that_never_came(
     run: Run, store: redis.Redis, settings: Settings
 ) -> None:
@@ -167,5 +203,5 @@ def test_status_tells_the_ledger_of_a_day_and_who_stands_still(
     code, shown = run("status", "--days", "1", "--url", "http://127.0.0.1:9", "--json")
     told, _ = json.JSONDecoder().raw_decode(shown)
     [day] = told["items"][0]["days"]
-    assert (code, "kable is paused: by an operator" in shown) == (3, True)
+    assert (code, "kable is paused: its reason stands under it" in shown) == (3, True)
     assert (day["accepted"], day["waiting"], day["delivered"]) == (1, 1, 0)

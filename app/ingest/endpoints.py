@@ -79,7 +79,7 @@ class Endpoints:
             client = NOBODY
             if from_users or b'"direct"' in sent:
                 client = self._client(request, from_users=from_users)
-            bulk = request.headers.get(LANE) == BULK
+            bulk = request.headers.get(LANE, b"").lower() == BULK
             return await self._reception.answer(
                 take, request.authorization, sent, client, bulk=bulk
             )

@@ -26,7 +26,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     `user` is the key of its order; `event` is the event's JSON as accepted, without its write
     key; `accepted_at` is in ms since the epoch. `original` is the event that came, once an
     operator has edited it. The first `spent` of the attempts were made before it was last buried:
-    they are its history, and no longer count when it is to be given up.
+    they are its history, and no longer count when it is to be given up. `matched` are the rules
+    that have mapped it; they count it once it is finished or buried.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     attempts: tuple[Attempt, ...] = ()
     original: bytes | None = None
     spent: int = 0
+    matched: tuple[str, ...] = ()
 
     @property
     def counted(self) -> tuple[Attempt, ...]:

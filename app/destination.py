@@ -208,6 +208,10 @@ def _no_endpoints(_account: DestinationSettings) -> Mapping[str, Endpoint]:
     return {}
 
 
+def _always_ruled(_account: DestinationSettings) -> str:
+    return ""
+
+
 def _no_probes(_account: DestinationSettings) -> Sequence[Request]:
     return ()
 
@@ -235,6 +239,7 @@ class Destination(Generic[AccountT]):
     repeatable whether all its items are; else its account has `accept_everysec`, for a store that
                forgets the mark of a call lets it go out once more
     ruled      whether mapping rules say what its events mean; its account has `rules` then
+    unruled    (account) -> why they do not with its settings; empty when they do
     belated    what becomes of an event whose billing period is closed, in words for an operator
     counts     how to ask what it counted itself, where it can say; the question records nothing
     """
@@ -255,6 +260,7 @@ class Destination(Generic[AccountT]):
     ordered: bool = False
     repeatable: bool = True
     ruled: bool = False
+    unruled: Callable[[AccountT], str] = _always_ruled
     belated: str = "their billing period is closed; look whether the destination still bills them"
     counts: CountsByDay[AccountT] | CountsByFeature[AccountT] | None = None
 

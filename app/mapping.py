@@ -72,6 +72,7 @@ def _faults(wrong: ValidationError) -> dict[str, str]:
     return {
         ".".join(str(part) for part in error["loc"] if part != "[key]"): _fault(error)
         for error in wrong.errors(include_url=False)
+        if error["type"] != "default_factory_not_called"  # the name, for the id is told already
     }
 
 

@@ -129,7 +129,8 @@ class Settlement:
     def words(self) -> tuple[Argument, ...]:
         head = self.head
         at = head.partition, head.place, head.entry
-        detail = " ".join(self.rules) or self.wait_ms
+        # With a space before each, so that a rule of the id 0 is not taken for no wait.
+        detail = "".join(f" {rule}" for rule in self.rules) or self.wait_ms
         words = *at, self.verb, detail, self.payload, head.delivery.user
         match self.verb:
             case "bury":

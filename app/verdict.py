@@ -1,7 +1,7 @@
 """What an outcome means for each delivery of a request: settlements, or a hold. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import assert_never
 
@@ -65,7 +65,7 @@ def settlements(
         )
         match verdict:
             case Done(result):
-                flagged, matched = flags.packed(head.delivery, outcome), prepared.item.rules
+                flagged, matched = flags.packed(head.delivery, outcome), mapped(prepared).matched
                 settled.append(Settlement(head, result, payload=flagged, rules=matched))
             case RetryAt(due):
                 tried = _tried(mapped(prepared), _attempt(exchange, outcome))
@@ -77,8 +77,7 @@ def settlements(
                 part = exchange.request.body if alone else prepared.item.body
                 last = _in_full(_attempt(exchange, outcome), exchange, part)
                 tried = _tried(mapped(prepared), last)
-                buried = _buried(head, tried, reason, message, exchange.ended_at)
-                settled.append(replace(buried, rules=prepared.item.rules))
+                settled.append(_buried(head, tried, reason, message, exchange.ended_at))
             case Hold():
                 return verdict
             case _ as never:
@@ -125,7 +124,9 @@ def parked(head: Head, version: int = 0) -> Settlement:
 def mapped(prepared: Prepared) -> Delivery:
     """The delivery with the event as rules have mapped it; the one that came stays beside it."""
     one, event = prepared.head.delivery, prepared.item.event
-    return one if event is None else _with_event(one, event)
+    if event is None:
+        return one
+    return msgspec.structs.replace(_with_event(one, event), matched=prepared.item.rules)
 
 
 def parted(head: Head, several: Several) -> Split:
@@ -145,10 +146,11 @@ def _with_event(one: Delivery, event: bytes) -> Delivery:
 def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) -> Settlement:
     letter = dead_letters.letter(tried, reason, message, now)
     # What an operator sends again may fail as often and as long as what is new.
-    rested = msgspec.structs.replace(tried, spent=len(tried.attempts))
+    rested = msgspec.structs.replace(tried, spent=len(tried.attempts), matched=())
     packed, payload = dead_letters.encode(letter), delivery.encode(rested)
     why = f"{reason}: {message}"
-    return Settlement(head, "bury", payload=payload, letter=packed, why=why)
+    rules = tried.matched
+    return Settlement(head, "bury", payload=payload, letter=packed, why=why, rules=rules)
 
 
 def _tried(earlier: Delivery, attempt: Attempt) -> Delivery:

@@ -71,6 +71,8 @@ def add(
     settings: Settings, destination: str | None, wish: Wish, who: str | None, *, as_json: bool
 ) -> int:
     account, rule = ruled(settings, destination), wish.rule()
+    if why := KINDS[account.kind].unruled(account):
+        leave(f"no rule applies to {account.id}, which has {why}", WRONG_USE)
     with reached(settings) as store:
         try:
             kept = Rules(store, account.id).add(rule)
@@ -84,7 +86,8 @@ def add(
         return DONE
     sys.stdout.write(f"{rule.id} holds from now on\n")
     if unmapped:
-        note(f"it is tried on {unmapped:,} unmapped events; relay rules list shows how far")
+        once = ", once the dry run has ended" if account.dry_run else ""
+        note(f"it is tried on {unmapped:,} unmapped events{once}; relay rules list shows how far")
     return DONE
 
 

@@ -3,7 +3,7 @@
 -- when rules were added since the last one began, and ends it once it has looked at all.
 --
 -- KEYS     1 throttle  2 rules:state  3 replay:unmapped  4 replaying  5 unmapped:at
--- ARGV     1 now  2 events a second
+-- ARGV     1 now  2 events a second  3 why none may move now, '' when nothing keeps them
 -- Returns  {} when there is nothing to do, else {version of the rules that were added last, what is
 --          new of the run ('began', 'ended' or ''), events that it may move, its cursor, until when
 --          the pace is used up by them}
@@ -32,6 +32,7 @@ end
 
 local under_way = redis.call('HLEN', KEYS[4])
 local most, standing = most_under_way(KEYS[1], now, rate)
+if ARGV[3] ~= '' then most, standing = 0, ARGV[3] end
 local room = math.max(0, most - under_way)
 if standing == '' and room == 0 then standing = 'waits for ' .. under_way .. ' that are under way' end
 if standing ~= (state[4] or '') then redis.call('HSET', run, 'standing', standing) end

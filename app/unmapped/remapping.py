@@ -25,6 +25,7 @@ EXPIRED_AT_ONCE = 500
 RATE_MAX = 500.0
 RATE_WITHOUT_LIMIT = 100.0
 END = "end"
+DRY_RUN = "dry run: what rules map would be skipped for good"
 
 Told = Literal["", "began", "ended"]
 State = Literal["running", "done"]
@@ -124,7 +125,7 @@ class Remapping:
 
     def pace(self) -> Pace | None:
         """What may move now; None when no rule is new."""
-        match self._scripts.run("remap_pace", rate(self._account)):
+        match self._scripts.run("remap_pace", rate(self._account), self._kept_from()):
             case []:
                 return None
             case [version, told, count, cursor, used]:
@@ -156,6 +157,12 @@ class Remapping:
         words = pace.version, pace.cursor, portion.cursor, pace.used, portion.looked
         letters = (word for one in portion.mapped for word in (one.letter, one.delivery.user))
         return max(0, cast("int", self._scripts.run("remap", *words, *letters)))
+
+    def _kept_from(self) -> str:
+        """Why nothing may move; empty when nothing keeps it."""
+        if self._account.dry_run:
+            return DRY_RUN
+        return self._destination.unruled(self._account)
 
     def _maps(self, one: Parked, account: DestinationSettings) -> bool:
         try:

@@ -354,6 +354,50 @@ def test_a_run_stands_still_while_the_destination_is_paused(
     assert log.census().delivered == 5
 
 
+@pytest.mark.parametrize(
+    ("settings", "standing"),
+    [
+        ({"dry_run": True}, "dry run: what rules map would be skipped for good"),
+        ({"mode": "segment"}, 'mode = "segment": Kana reads the events'),
+    ],
+)
+def test_nothing_moves_while_no_rule_would_have_it_sent(
+    settings: dict[str, object],
+    standing: str,
+    store: redis.Redis,
+    log: Log,
+    account: KanaAccount,
+) -> None:
+    park(store, account, log, 10)
+    log.rules.add(CALLS)
+    clock = Clock()
+    other = Remapping(store, KANA, account.model_copy(update=settings), clock)
+    for _ in range(3):
+        clock.now += 1_000
+        assert other.step().moved == 0
+    run = other.run()
+    assert run is not None
+    assert (run.standing, run.looked, log.census().unmapped) == (standing, 0, 10)
+    finish(Remapping(store, KANA, account, clock), clock, store, account)
+    assert (log.census().delivered, log.census().skipped) == (5, 0)
+
+
+def test_a_rule_counts_once_what_goes_again_or_is_buried_and_replayed(
+    store: redis.Redis, log: Log, account: KanaAccount
+) -> None:
+    creating = account.model_copy(update={"create_users": True})
+    set_up(account, strict=True, features=["calls"], refuse_features={"pdfs": "No subscription"})
+    log.rules.add(Rule(id="0", feature="calls", event="Call"))
+    log.rules.add(Rule(id="1", feature="pdfs", event="Other"))
+    log.append([track(1), track(2, "Other")])
+    pumping(store, creating, Log(store, account))
+    pumping(store, creating)
+    assert (used(account), matches(log)) == ([("u-1", "calls", 1)], {"0": 1, "1": 1})
+    revive(store, account)
+    pumping(store, creating, ahead=2 * AHEAD_MS)
+    assert (log.census().dead, matches(log)) == (1, {"0": 1, "1": 1})
+
+
 def test_a_rule_that_is_made_during_a_run_begins_another(
     store: redis.Redis, log: Log, account: KanaAccount
 ) -> None:

@@ -117,6 +117,7 @@ def test_what_is_unmapped_is_listed_and_counted(run: Run, unmapped: list[str]) -
         (["rules", "test", "--property", "x"], "expected PATH=VALUE; found x"),
         (["rules", "add", "f", "--property", "a=[1]"], "properties.a: expected a text"),
         (["rules", "add", "f", "--event", "E", "--id", "A B"], "id: expected 1 to 63"),
+        (["rules", "add", "f", "--event", "E", "--id", "A"], 'found "A"\n'),
         (["rules", "list", "--destination", "kable"], "destination with mapping rules (kana)"),
         (["unmapped", "list", "--cursor", "x"], "expected a cursor that a page gave"),
     ],
@@ -136,6 +137,25 @@ def test_rules_of_the_configuration_are_listed_too(
     [listed] = shown(run, "rules", "list")["items"]
     assert (listed["id"], listed["created_at"]) == ("pdfs", None)
     assert "stands in relay.toml" in run("rules", "remove", "pdfs")[1]
+
+
+@pytest.mark.usefixtures("store")
+def test_where_kana_reads_the_events_no_rule_is_made(run: Run, config: Path) -> None:
+    mode = 'mode = "segment"\nsegment_key'
+    config.write_text(config.read_text().replace("api_key", mode))
+    code, output = run("rules", "add", "pdfs", "--event", "Export")
+    assert (code, output) == (
+        2,
+        'relay: no rule applies to kana, which has mode = "segment": Kana reads the events\n',
+    )
+    assert shown(run, "rules", "list")["items"] == []
+
+
+@pytest.mark.usefixtures("unmapped")
+def test_a_rule_that_is_made_in_a_dry_run_says_what_it_waits_for(run: Run, config: Path) -> None:
+    config.write_text(f"{config.read_text()}dry_run = true\n")
+    said = run("rules", "add", "pdfs", "--event", "Export", "--id", "r1")[1]
+    assert "tried on 3 unmapped events, once the dry run has ended;" in said
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,10 @@ def probes(account: KanaAccount) -> Sequence[Request]:
     return [forwarding.probe(SEGMENT)] if account.unapplied == "segment" else []
 
 
+def unruled(account: KanaAccount) -> str:
+    return 'mode = "segment": Kana reads the events' if account.mode == "segment" else ""
+
+
 COUNTS: CountsByFeature[KanaAccount] = CountsByFeature(ask, told, used)
 
 KANA = Destination(
@@ -85,5 +89,6 @@ KANA = Destination(
     ordered=True,
     repeatable=False,
     ruled=True,
+    unruled=unruled,
     counts=COUNTS,
 )

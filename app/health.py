@@ -78,7 +78,10 @@ class Health:
             case Rejected(why):
                 self._refusals += 1
                 if self._refusals >= REFUSALS_MAX:
-                    return Hold(f"{REFUSALS_MAX} refusals, the last: {why}", cause="refusals")
+                    return Hold(
+                        f"{REFUSALS_MAX} refusals more than successes, the last: {why}",
+                        cause="refusals",
+                    )
         return None
 
     def blames(self, deliveries: Iterable[Hashable], began_at: int, ended_at: int) -> bool:

@@ -217,7 +217,7 @@ def test_when_all_is_refused_the_destination_is_paused_and_not_all_is_buried(
     report = pump(store, account)
     state = Throttle(store, account).state()
     assert (state.paused_by, state.paused_why) == ("relay", report.held)
-    assert "20 refusals, the last: Kable answered 404" in report.held
+    assert "20 refusals more than successes, the last: Kable answered 404" in report.held
     assert report.settled["bury"] < 50
     assert log.census().waiting > 200
 

@@ -64,7 +64,9 @@ def test_the_longest_wish_of_a_row_is_kept() -> None:
 def test_too_many_refusals_are_for_an_operator_to_look_at() -> None:
     found = holds([Rejected("404")] * REFUSALS_MAX)
     assert found[:-1] == [None] * (REFUSALS_MAX - 1)
-    assert found[-1] == Hold(f"{REFUSALS_MAX} refusals, the last: 404", cause="refusals")
+    assert found[-1] == Hold(
+        f"{REFUSALS_MAX} refusals more than successes, the last: 404", cause="refusals"
+    )
 
 
 def test_limits_and_credentials_are_acted_on_at_once() -> None:

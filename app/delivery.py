@@ -27,7 +27,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     key; `accepted_at` is in ms since the epoch. `original` is the event that came, once an
     operator has edited it. The first `spent` of the attempts were made before it was last buried:
     they are its history, and no longer count when it is to be given up. `matched` are the rules
-    that have mapped it; they count it once it is finished or buried.
+    that have mapped it; they count it once it is finished or buried. `mapped` tells that rules
+    wrote the event.
     """
 
     id: str
@@ -39,6 +40,12 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     original: bytes | None = None
     spent: int = 0
     matched: tuple[str, ...] = ()
+    mapped: bool = False
+
+    @property
+    def chosen_by(self) -> bytes:
+        """The event by which it is sent or left out: never what rules wrote into it."""
+        return self.original if self.mapped and self.original is not None else self.event
 
     @property
     def counted(self) -> tuple[Attempt, ...]:

@@ -335,12 +335,11 @@ class Intake:
 
     def _transform(self, head: Head) -> Transformed | LeftOut | Exception:
         """One event that trips a transform up must not stop its partition: it is buried."""
-        lane = self._lane
+        lane, one = self._lane, head.delivery
         try:
-            event = Event.decode(head.delivery.event)
-            return left_out(event, lane.account) or lane.destination.transform(
-                event, self._account
-            )
+            event = Event.decode(one.event)
+            came = Event.decode(one.chosen_by) if one.mapped else event
+            return left_out(came, lane.account) or lane.destination.transform(event, self._account)
         except Exception as bug:
             logger.exception("transform.failed", destination=self._lane.account.id)
             return bug

@@ -140,7 +140,7 @@ def parted(head: Head, several: Several) -> Split:
 
 def _with_event(one: Delivery, event: bytes) -> Delivery:
     original = one.event if one.original is None else one.original
-    return msgspec.structs.replace(one, event=event, original=original)
+    return msgspec.structs.replace(one, event=event, original=original, mapped=True)
 
 
 def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) -> Settlement:

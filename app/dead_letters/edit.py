@@ -32,7 +32,7 @@ def edited(delivery: Delivery, event: bytes, accepts: Collection[str]) -> Delive
         raise BadPayload("type", f"expected one of {kinds}; found {_shown(fields, 'type')}")
     found = _with_times(found, fields, delivery.event)
     original = delivery.event if delivery.original is None else delivery.original
-    return msgspec.structs.replace(delivery, event=found, original=original)
+    return msgspec.structs.replace(delivery, event=found, original=original, mapped=False)
 
 
 def message_id(delivery: Delivery) -> str:

@@ -26,6 +26,7 @@ from app.moves import Leased, Reading, Recorded, Settlement
 from app.pump import Pump, Report
 from app.replays import Replays
 from app.rules import ConfiguredRule, RuleExists, TooManyRules
+from app.settings.filters import FilterSettings
 from app.throttle import Throttle
 from app.unmapped import Remapping, UnmappedEvents
 from app.verdict import parked
@@ -396,6 +397,42 @@ def test_a_rule_counts_once_what_goes_again_or_is_buried_and_replayed(
     revive(store, account)
     pumping(store, creating, ahead=2 * AHEAD_MS)
     assert (log.census().dead, matches(log)) == (1, {"0": 1, "1": 1})
+
+
+def test_filters_decide_on_the_event_that_came_though_rules_wrote_into_it(
+    store: redis.Redis, log: Log, account: KanaAccount
+) -> None:
+    named = FilterSettings(send=False, properties={"featureId": "calls"})
+    changes = {"create_users": True, "filters": (named,)}
+    choosy = account.model_copy(update=changes)
+    set_up(account, strict=True, features=["calls", "pdfs"])
+    log.rules.add(CALLS)
+    log.rules.add(PDFS)
+    log.append([track(1), track(2, format="pdf"), track(3, featureId="calls")])
+    pumping(store, choosy)
+    assert sorted(used(account)) == [
+        ("u-1", "calls", 1),
+        ("u-2", "calls", 1),
+        ("u-2", "pdfs", 1),
+    ]
+    assert (log.census().delivered, log.census().filtered) == (3, 1)
+
+
+def test_what_an_operator_wrote_is_filtered_as_it_is_written(
+    store: redis.Redis, log: Log, account: KanaAccount
+) -> None:
+    named = FilterSettings(send=False, properties={"featureId": "calls"})
+    set_up(account, refuse_features={"calls": "No subscription"})
+    log.rules.add(CALLS)
+    log.append([track(1)])
+    pumping(store, account)
+    letters = dead_letters.DeadLetters(store, account)
+    [letter] = letters.scan(dead_letters.Filter())
+    letters.edit(letter.id, track(1, featureId="calls").event, {"track"})
+    revive(store, account)
+    choosy = account.model_copy(update={"filters": (named,)})
+    pumping(store, choosy, ahead=2 * AHEAD_MS)
+    assert (log.census().filtered, used(account)) == (1, [])
 
 
 def test_a_rule_that_is_made_during_a_run_begins_another(

@@ -195,6 +195,18 @@ local function queue_up(order, behind, partition, entry, payload, user)
   redis.call('ZADD', order .. partition, 0, range_of(user) .. place)
 end
 
+-- Puts a delivery back into its partition, due at once, or behind what its user waits for; whether
+-- it may go now.
+local function revive(due, late, blocked, order, behind, partition, entry, user, delivery, now)
+  if redis.call('HEXISTS', blocked .. partition, user) == 1 then
+    queue_up(order, behind, partition, entry, delivery, user)
+    return false
+  end
+  redis.call('HSET', late .. partition, entry, delivery)
+  redis.call('ZADD', due .. partition, now, entry)
+  return true
+end
+
 -- Where dead letters lie. The letter itself is an array that begins with its delivery's id, its
 -- reason, its group and its user, as dead_letters.py packs it.
 local function graves(letters, deliveries, at, ids, groups, latest, group, reasons)

@@ -16,17 +16,6 @@ local now, run = clock(ARGV[1]), KEYS[12]
 local state = redis.call('HMGET', run, 'state', 'version', 'cursor')
 if state[1] ~= 'running' or state[2] ~= ARGV[2] or state[3] ~= ARGV[3] then return -1 end
 
--- Answers what names it from now on: what is under way, or what waits for a retry and takes no room.
-local function revive(partition, entry, user, delivery)
-  if redis.call('HEXISTS', KEYS[5] .. partition, user) == 1 then
-    queue_up(KEYS[6], KEYS[7], partition, entry, delivery, user)
-    return KEYS[13]
-  end
-  redis.call('HSET', KEYS[4] .. partition, entry, delivery)
-  redis.call('ZADD', KEYS[3] .. partition, now, entry)
-  return KEYS[11]
-end
-
 local moved, touched, by_day = 0, {}, {}
 for i = 7, #ARGV, 2 do
   local letter = ARGV[i]
@@ -35,7 +24,9 @@ for i = 7, #ARGV, 2 do
     local partition, entry = letter:match('^(%d+)%-(.+)$')
     redis.call('HDEL', KEYS[8], letter)
     redis.call('ZREM', KEYS[9], letter)
-    redis.call('HSET', revive(partition, entry, ARGV[i + 1], delivery), letter, 'unmapped')
+    local goes = revive(KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], partition, entry, ARGV[i + 1], delivery, now)
+    -- What waits for a retry takes no room from the next letters.
+    redis.call('HSET', goes and KEYS[11] or KEYS[13], letter, 'unmapped')
     local day = day_of(entry)
     moved, touched[partition], by_day[day] = moved + 1, true, (by_day[day] or 0) + 1
   end

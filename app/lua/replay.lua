@@ -20,17 +20,6 @@ local state = redis.call('HMGET', replay, 'state', 'cursor', 'before')
 if state[1] ~= 'running' or state[2] ~= ARGV[3] then return -1 end
 local before = tonumber(state[3])
 
--- Answers what names it from now on: what is under way, or what waits for a retry and takes no room.
-local function revive(partition, entry, user, delivery)
-  if redis.call('HEXISTS', KEYS[5] .. partition, user) == 1 then
-    queue_up(KEYS[6], KEYS[7], partition, entry, delivery, user)
-    return KEYS[20]
-  end
-  redis.call('HSET', KEYS[4] .. partition, entry, delivery)
-  redis.call('ZADD', KEYS[3] .. partition, now, entry)
-  return KEYS[17]
-end
-
 local moved, touched, by_day = 0, {}, {}
 for i = 6, #ARGV do
   local letter = ARGV[i]
@@ -38,7 +27,9 @@ for i = 6, #ARGV do
   if buried < before then
     local partition, entry = letter:match('^(%d+)%-(.+)$')
     local user, delivery = dig_up(dead, letter)
-    redis.call('HSET', revive(partition, entry, user, delivery), letter, id)
+    local goes = revive(KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], partition, entry, user, delivery, now)
+    -- What waits for a retry takes no room from the next letters.
+    redis.call('HSET', goes and KEYS[17] or KEYS[20], letter, id)
     local day = day_of(entry)
     moved, touched[partition], by_day[day] = moved + 1, true, (by_day[day] or 0) + 1
   end

@@ -7,13 +7,11 @@ from typing import Annotated
 import typer
 
 from app.cli.config import Config, settings
+from app.cli.group import group
 from app.cli.who import Who
 
-dead_letters = typer.Typer(
-    name="dead-letters",
-    help="Look at what could not be delivered, mend it, replay it or let go of it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+dead_letters = group(
+    "dead-letters", "Look at what could not be delivered, mend it, replay it or let go of it."
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

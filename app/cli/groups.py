@@ -5,39 +5,16 @@ from typing import Annotated
 import typer
 
 from app.cli.config import Config, settings
+from app.cli.group import group
 from app.cli.who import Who
 
-destinations = typer.Typer(
-    name="destinations",
-    help="List destinations, pause one, resume it, look at its dry run.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+destinations = group(
+    "destinations", "List destinations, pause one, resume it, look at its dry run."
 )
-retries = typer.Typer(
-    name="retries",
-    help="Look at what waits to be tried again.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-replays = typer.Typer(
-    name="replays",
-    help="Look at replays of dead letters, cancel one.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-flags = typer.Typer(
-    name="flags",
-    help="List what has to be done at a destination by hand, and say that it was.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-actions = typer.Typer(
-    name="actions",
-    help="Look at what operators did.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+retries = group("retries", "Look at what waits to be tried again.")
+replays = group("replays", "Look at replays of dead letters, cancel one.")
+flags = group("flags", "List what has to be done at a destination by hand, and say that it was.")
+actions = group("actions", "Look at what operators did.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DestinationId = Annotated[str, typer.Argument(metavar="ID", help="The destination.")]

@@ -5,20 +5,11 @@ from typing import Annotated
 import typer
 
 from app.cli.config import Config, settings
+from app.cli.group import group
 from app.cli.who import Who
 
-rules = typer.Typer(
-    name="rules",
-    help="Say which feature an event stands for that names none itself.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-unmapped = typer.Typer(
-    name="unmapped",
-    help="Look at what no rule maps yet.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+rules = group("rules", "Say which feature an event stands for that names none itself.")
+unmapped = group("unmapped", "Look at what no rule maps yet.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DestinationId = Annotated[

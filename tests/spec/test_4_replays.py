@@ -332,6 +332,29 @@ def test_what_waits_for_a_retry_keeps_no_letter_back_and_still_counts(
         Filter(group=fingerprint("rejected", None, "another why")),
     ],
 )
+def waiting_user(log: Log) -> None:
+    """The only user's next delivery waits for a retry, and others of the user for that."""
+    log.append([admission(1, "user-0")])
+    leased = log.lease("pump", 4)
+    assert isinstance(leased, Leased)
+    [head] = log.heads("pump", [Reading(p, "", 9, 9) for p in leased.partitions]).heads
+    tried = delivery.encode(head.delivery)
+    log.settle("pump", 1, [Settlement(head, "block", 60_000, tried)])
+    log.release("pump")
+
+
+def test_a_letter_waits_behind_what_its_user_waits_for(
+    log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 1)
+    waiting_user(log)
+    begun = replays.begin(ALL, 10, "ann")
+    assert (step(replays, clock), settle_all(log, "delivered")) == (1, 0)
+    clock.now += 60_000
+    assert [settle_all(log, "delivered") for _ in range(3)] == [1, 1, 0]
+    assert told(replays, begun).delivered == 1
+
+
 def test_a_filter_by_time_or_group_reaches_its_letters_with_the_first_step(
     log: Log, clock: Clock, replays: Replays, chosen: Filter
 ) -> None:

@@ -325,13 +325,6 @@ def test_what_waits_for_a_retry_keeps_no_letter_back_and_still_counts(
     )
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        Filter(since=Clock().now + 1_000),
-        Filter(group=fingerprint("rejected", None, "another why")),
-    ],
-)
 def waiting_user(log: Log) -> None:
     """The only user's next delivery waits for a retry, and others of the user for that."""
     log.append([admission(1, "user-0")])
@@ -355,6 +348,13 @@ def test_a_letter_waits_behind_what_its_user_waits_for(
     assert told(replays, begun).delivered == 1
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Filter(since=Clock().now + 1_000),
+        Filter(group=fingerprint("rejected", None, "another why")),
+    ],
+)
 def test_a_filter_by_time_or_group_reaches_its_letters_with_the_first_step(
     log: Log, clock: Clock, replays: Replays, chosen: Filter
 ) -> None:

@@ -36,6 +36,17 @@ def standing_of(store: redis.Redis, account: DestinationSettings, since: int) ->
     return _standing(store, account, served=served)
 
 
+def known(store: redis.Redis, settings: Settings) -> list[DestinationSettings]:
+    """All destinations of the settings, then the orphans, whether they hold something or not."""
+    return [*settings.destinations.values(), *orphans(store, settings)]
+
+
+def orphan(store: redis.Redis, destination: str) -> DestinationSettings | None:
+    """A destination that the store knows; for what the settings do not name."""
+    kind = cast("bytes | None", store.hget(DESTINATIONS, destination))
+    return None if kind is None else DestinationSettings(id=destination, kind=kind.decode())
+
+
 def orphans(store: redis.Redis, settings: Settings) -> list[DestinationSettings]:
     """The destinations that the store knows and the settings do not, as far as they are known."""
     kept = cast("dict[bytes, bytes]", store.hgetall(DESTINATIONS))

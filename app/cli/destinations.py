@@ -7,17 +7,16 @@ from rich.table import Table
 from rich.text import Text
 
 from app import items
-from app.actions import Actions
 from app.cli.exits import DONE
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
-from app.cli.who import operator
+from app.cli.who import who_it_is
 from app.clock import milliseconds
+from app.operating import Operator
 from app.overview import standing_of, standings
 from app.presence import alive_since
 from app.settings import Settings
 from app.standing import Standing, state
-from app.throttle import Throttle
 
 COLUMNS = ("kind", "state", "waiting", "retrying", "dead", "unmapped", "reason")
 
@@ -40,9 +39,7 @@ def pause(
     """Send nothing to it until it is resumed."""
     account = named(settings, destination)
     with reached(settings) as store:
-        changed = Throttle(store, account).pause("operator", reason)
-        if changed:
-            Actions(store, account.id).record(operator(who), "paused", about=reason)
+        changed = Operator(store, settings, who_it_is(who)).pause(account.id, reason)
         standing = standing_of(store, account, alive_since(milliseconds()))
     done = "is paused" if changed else "was paused already"
     return _told(f"{account.id} {done}: {state(standing)[1]}", standing, as_json=as_json)
@@ -52,14 +49,10 @@ def resume(settings: Settings, destination: str, who: str | None, *, as_json: bo
     """End its pause, and say what that was."""
     account = named(settings, destination)
     with reached(settings) as store:
-        throttle = Throttle(store, account)
-        before = throttle.state()
-        ended = throttle.resume()
-        about = ": ".join(filter(None, (before.paused_by, before.paused_why)))
-        if ended:
-            Actions(store, account.id).record(operator(who), "resumed", about=about)
+        resumed = Operator(store, settings, who_it_is(who)).resume(account.id)
         standing = standing_of(store, account, alive_since(milliseconds()))
-    done = f"is resumed; what ended was a pause by {about}" if ended else _not_paused(standing)
+    ended = f"is resumed; what ended was a pause by {resumed.pause}"
+    done = ended if resumed.ended else _not_paused(standing)
     return _told(f"{account.id} {done}", standing, as_json=as_json)
 
 

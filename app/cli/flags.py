@@ -7,12 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from app import items
-from app.actions import Actions
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
-from app.cli.who import operator
+from app.cli.who import who_it_is
 from app.flags import Flagged, Flags, Place
+from app.operating import Operator
 from app.settings import Settings
 
 COLUMNS = ("id", "user", "about", "wanted", "found", "accepted_at", "why", "advice")
@@ -52,19 +52,15 @@ def resolve(
     """Let go of flags; of those that are not there it says so."""
     account = named(settings, destination)
     with reached(settings) as store:
-        found = {id_: Flags(store, account.id).resolve(id_) for id_ in ids}
-        resolved = [one for one in found.values() if one is not None]
-        if resolved:
-            about = ", ".join(map(_named, resolved))
-            Actions(store, account.id).record(operator(who), "resolved", len(resolved), about)
-    for id_ in (id_ for id_, one in found.items() if one is None):
+        done = Operator(store, settings, who_it_is(who)).resolve(account.id, ids)
+    for id_ in done.missing:
         note(f"{account.id} has no flag {id_}; expected one of relay flags list")
     if as_json:
-        listed = [items.flag(account.id, one) for one in resolved]
+        listed = [items.flag(account.id, one) for one in done.flags]
         show_json({"items": listed, "next_cursor": None})
     else:
-        sys.stdout.write("".join(printable(f"resolved {_named(one)}\n") for one in resolved))
-    return DONE if len(resolved) == len(found) else FAILED
+        sys.stdout.write("".join(printable(f"resolved {_named(one)}\n") for one in done.flags))
+    return FAILED if done.missing else DONE
 
 
 def _named(flag: Flagged) -> str:

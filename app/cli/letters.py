@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+import redis
 from rich.table import Table
 from rich.text import Text
 
 from app import items
-from app.actions import Actions
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.opened import described, pretty
@@ -44,7 +44,7 @@ class Kept:
 
     account: DestinationSettings
     letters: DeadLetters
-    actions: Actions
+    store: redis.Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,7 @@ def opened_store(settings: Settings, destination: str | None) -> Iterator[dict[s
     accounts = list(settings.destinations.values())
     chosen = accounts if destination is None else [named(settings, destination)]
     with reached(settings) as store:
-        yield {
-            one.id: Kept(one, DeadLetters(store, one), Actions(store, one.id)) for one in chosen
-        }
+        yield {one.id: Kept(one, DeadLetters(store, one), store) for one in chosen}
 
 
 def place_of(kept: dict[str, Kept], letter: str) -> Place:

@@ -1,13 +1,10 @@
 """What `relay dead-letters` changes: a letter's event, or that letters are there at all."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -17,21 +14,17 @@ from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.letters import (
     Kept,
-    Place,
-    absent,
     expect_group,
     filter_of,
     opened_store,
     place_of,
 )
 from app.cli.tables import show_json
-from app.cli.who import operator
-from app.dead_letters import BadPayload, BuriedAgain, Changed, End, Filter
-from app.destinations import KINDS
-from app.replays import UNCONFIRMED
+from app.cli.who import who_it_is
+from app.dead_letters import End, Filter
+from app.operating import Absent, Conflict, DiscardSurvey, Operator, Wrong
+from app.replays import Chosen as Letters
 from app.settings import Settings
-
-NAMED_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +41,11 @@ class Discarding:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What is let go of at one destination; `steps` does it and tells how many at a time."""
+    """What is let go of at one destination."""
 
-    kept: Kept
-    count: int
-    unconfirmed: int
-    about: str
-    steps: Callable[[], Iterator[int]]
+    destination: str
+    letters: Letters
+    survey: DiscardSurvey
 
 
 def edit_letter(
@@ -69,18 +60,13 @@ def edit_letter(
     event = _read(file)
     with opened_store(settings, destination) as kept:
         place = place_of(kept, letter)
-        accepts = KINDS[place.kept.account.kind].accepts
+        operator = Operator(place.kept.store, settings, who_it_is(who))
         try:
-            edited = place.kept.letters.edit(letter, event, accepts)
-        except BadPayload as error:
+            edited = operator.edit(place.kept.account.id, letter, event)
+        except Wrong as error:
             leave(f"the event is refused: {error}", FAILED)
-        except BuriedAgain as again:
-            leave(str(again), FAILED)
-        except Changed:
-            leave(f"letter {letter} was changed meanwhile: look at it again", FAILED)
-        if edited is None:
-            leave(absent(letter, kept), FAILED)
-        place.kept.actions.record(operator(who), "edited", about=letter)
+        except (Absent, Conflict) as refused:
+            leave(str(refused), FAILED)
     if as_json:
         show_json(items.opened(place.kept.account.id, edited))
     else:
@@ -95,11 +81,14 @@ def discard_letters(settings: Settings, wish: Discarding, *, as_json: bool) -> i
         leave("expected either letters by their ids or a filter such as --group", WRONG_USE)
     with opened_store(settings, _destination(settings, wish)) as kept:
         expect_group(kept, filter_)
-        aims = _by_ids(kept, wish) if wish.ids else [_by_filter(kept, filter_, wish.end)]
+        store = next(iter(kept.values())).store
+        operator = Operator(store, settings, who_it_is(wish.who))
+        named = _by_ids(kept, wish) if wish.ids else dict.fromkeys(kept, filter_)
+        aims = [Aim(id_, of, operator.discard_survey(id_, of)) for id_, of in named.items()]
         if wish.dry_run:
             return _counted(aims, wish, as_json=as_json)
         _confirm(aims, wish)
-        count = sum(_carry_out(aim, wish) for aim in aims)
+        count = sum(_carry_out(operator, aim, wish) for aim in aims)
     if as_json:
         show_json({"count": count})
     else:
@@ -110,8 +99,8 @@ def discard_letters(settings: Settings, wish: Discarding, *, as_json: bool) -> i
 
 def _counted(aims: Sequence[Aim], wish: Discarding, *, as_json: bool) -> int:
     if as_json:
-        unconfirmed = sum(aim.unconfirmed for aim in aims)
-        show_json({"count": sum(aim.count for aim in aims), "unconfirmed": unconfirmed})
+        unconfirmed = sum(aim.survey.unconfirmed for aim in aims)
+        show_json({"count": sum(aim.survey.count for aim in aims), "unconfirmed": unconfirmed})
     else:
         sys.stdout.write(f"{_announced(aims, wish, 'would be')}\n")
     return DONE
@@ -119,8 +108,8 @@ def _counted(aims: Sequence[Aim], wish: Discarding, *, as_json: bool) -> int:
 
 def _announced(aims: Sequence[Aim], wish: Discarding, verb: str) -> str:
     """How many letters, and of which of them an operator should know."""
-    unconfirmed = sum(aim.unconfirmed for aim in aims)
-    told = f"{_letters(sum(aim.count for aim in aims))} {verb} {_participle(wish.end)}"
+    unconfirmed = sum(aim.survey.unconfirmed for aim in aims)
+    told = f"{_letters(sum(aim.survey.count for aim in aims))} {verb} {_participle(wish.end)}"
     if not unconfirmed or wish.end == "delivered":
         return told
     are = "is" if unconfirmed == 1 else "are"
@@ -137,42 +126,15 @@ def _destination(settings: Settings, wish: Discarding) -> str | None:
     return named
 
 
-def _by_ids(kept: dict[str, Kept], wish: Discarding) -> list[Aim]:
+def _by_ids(kept: dict[str, Kept], wish: Discarding) -> dict[str, Letters]:
     """The letters of each destination; ends when one lies nowhere, before anything is done."""
     places = [place_of(kept, letter) for letter in dict.fromkeys(wish.ids)]
-    mine = {id_: [one for one in places if one.kept.account.id == id_] for id_ in kept}
-    return [_named(kept[id_], found, wish.end) for id_, found in mine.items() if found]
-
-
-def _named(kept: Kept, places: Sequence[Place], end: End) -> Aim:
-    ids = [place.id for place in places]
-    unconfirmed = sum(place.opened.letter.reason == UNCONFIRMED for place in places)
-    about = _some(ids[:NAMED_MAX], len(ids))
-    return Aim(kept, len(ids), unconfirmed, about, lambda: iter([kept.letters.discard(ids, end)]))
-
-
-def _some(ids: Sequence[str], count: int) -> str:
-    more = count - len(ids)
-    return ", ".join(ids) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _by_filter(kept: dict[str, Kept], filter_: Filter, end: End) -> Aim:
-    """What matches now; what is buried from now on stays."""
-    [one] = kept.values()
-    last = one.letters.end()
-    count, unconfirmed = one.letters.count(filter_, last), 0
-    if filter_.reason in (None, UNCONFIRMED):
-        doubtful = msgspec.structs.replace(filter_, reason=UNCONFIRMED)
-        unconfirmed = one.letters.count(doubtful, last)
-    ids = [found.id for found in islice(one.letters.scan(filter_, last), NAMED_MAX)]
-    words = ", ".join(f"{name} {value}" for name, value in filter_.written().items())
-    about = f"{words}: {_some(ids, count)}"
-    steps = partial(one.letters.discard_all, filter_, last, end)
-    return Aim(one, count, unconfirmed, about, steps)
+    lying = {id_: [one.id for one in places if one.kept.account.id == id_] for id_ in kept}
+    return {id_: found for id_, found in lying.items() if found}
 
 
 def _confirm(aims: Sequence[Aim], wish: Discarding) -> None:
-    if wish.yes or not any(aim.count for aim in aims):
+    if wish.yes or not any(aim.survey.count for aim in aims):
         return
     if not sys.stdin.isatty():
         found = _announced(aims, wish, "would be")
@@ -181,24 +143,24 @@ def _confirm(aims: Sequence[Aim], wish: Discarding) -> None:
         leave("nothing was changed", FAILED)
 
 
-def _carry_out(aim: Aim, wish: Discarding) -> int:
-    """Let go step by step; what was done before an interruption is on record as well."""
+def _carry_out(operator: Operator, aim: Aim, wish: Discarding) -> int:
+    """Let go step by step, and say how many before an interruption."""
     done = 0
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("", total=aim.count)
-            for step in aim.steps():
-                done += step
-                progress.update(task, completed=done)
-    except KeyboardInterrupt:
-        note(f"interrupted: {done:,} of {aim.count:,} were {_participle(wish.end)}")
-        raise
-    finally:
-        if done:
-            what = "discarded" if wish.end == "discarded" else "discarded as delivered"
-            aim.kept.actions.record(operator(wish.who), what, done, aim.about)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=aim.survey.count)
+
+        def shown(gone: int) -> None:
+            nonlocal done
+            done = gone
+            progress.update(task, completed=gone)
+
+        try:
+            operator.discard(aim.destination, aim.letters, wish.end, aim.survey, shown)
+        except KeyboardInterrupt:
+            note(f"interrupted: {done:,} of {aim.survey.count:,} were {_participle(wish.end)}")
+            raise
     return done
 
 

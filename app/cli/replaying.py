@@ -12,30 +12,26 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from app import items
-from app.actions import Actions
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.letters import expect_group, filter_of, opened_store, place_of
 from app.cli.moving import told
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show_json
-from app.cli.who import operator
+from app.cli.who import who_it_is
 from app.clock import milliseconds
 from app.dead_letters import Filter
 from app.destinations import KINDS
+from app.operating import Conflict, Operator, Wrong
 from app.presence import alive_since
 from app.readiness import standing_still
+from app.replays import Chosen as Letters
 from app.replays import (
-    BadRate,
-    NothingIsSent,
     Replay,
-    ReplayRunning,
     Replays,
     Survey,
-    TooManyIds,
     default_rate,
 )
-from app.replays import Chosen as Letters
 from app.settings import DestinationSettings, Settings
 
 LOOK_EVERY_S = 0.5
@@ -58,24 +54,22 @@ class Replaying:
 def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int:
     account, letters = _aim(settings, wish)
     with reached(settings) as store:
-        replays = Replays(store, account)
+        operator = Operator(store, settings, who_it_is(wish.who))
         try:
-            survey = replays.dry_run(letters)
+            survey = operator.replay_survey(account.id, letters)
             if wish.dry_run:
                 return _counted(survey, account, wish, as_json=as_json)
             if not survey.count:
                 leave(_nothing(survey), FAILED)
             _confirm(survey, account, wish)
-            begun = replays.begin(letters, wish.rate, operator(wish.who), survey)
-        except (ReplayRunning, NothingIsSent) as refused:
+            begun = operator.replay(account.id, letters, wish.rate, survey)
+        except Conflict as refused:
             leave(str(refused), FAILED)
-        except (BadRate, TooManyIds) as refused:
+        except Wrong as refused:
             leave(str(refused), WRONG_USE)
-        about = f"{begun.id}: {described(letters)}"
-        Actions(store, account.id).record(begun.who, "replay began", begun.total, about)
         for obstacle in standing_still(store, alive_since(milliseconds())):
             note(obstacle.why)
-        return _begun(store, replays, begun, wish, as_json=as_json)
+        return _begun(store, Replays(store, account), begun, wish, as_json=as_json)
 
 
 def _nothing(survey: Survey) -> str:
@@ -141,12 +135,6 @@ def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Lett
     if len(places) > 1:
         leave(f"these letters lie at {' and '.join(sorted(places))}: replay each alone", WRONG_USE)
     return settings.destinations[places.pop()], wish.ids
-
-
-def described(letters: Letters) -> str:
-    if isinstance(letters, Filter):
-        return ", ".join(f"{name} {value}" for name, value in letters.written().items()) or "all"
-    return f"{len(letters)} by id"
 
 
 def _counted(

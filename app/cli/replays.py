@@ -8,13 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from app import items
-from app.actions import Actions
 from app.cli.exits import DONE, FAILED, leave
 from app.cli.moving import told
 from app.cli.reach import named, reached
-from app.cli.replaying import described, outcome
+from app.cli.replaying import outcome
 from app.cli.tables import printable, show, show_json
-from app.cli.who import operator
+from app.cli.who import who_it_is
+from app.operating import Absent, Conflict, Operator, described
 from app.replays import Replay, Replays
 from app.settings import Settings
 
@@ -36,7 +36,11 @@ def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> i
 
 def show_one(settings: Settings, id_: str, *, as_json: bool) -> int:
     with reached(settings) as store:
-        replay = told(store, _found(store, settings, id_)[1])
+        try:
+            _, found = Operator(store, settings, "").found_replay(id_)
+        except Absent as absent:
+            leave(str(absent), FAILED)
+        replay = told(store, found)
     if as_json:
         show_json(items.replay(replay))
         return DONE
@@ -50,14 +54,10 @@ def show_one(settings: Settings, id_: str, *, as_json: bool) -> int:
 def cancel(settings: Settings, id_: str, who: str | None, *, as_json: bool) -> int:
     """Move no more of its letters; what is under way goes on."""
     with reached(settings) as store:
-        replays, replay = _found(store, settings, id_)
-        was_running = replay.state == "running"
-        if not replays.cancel(id_):
-            leave(f"replay {id_} is {replay.state}", FAILED)
-        if was_running:
-            actions = Actions(store, replay.destination)
-            actions.record(operator(who), "replay cancelled", replay.total - replay.replayed, id_)
-        replay = replays.one(id_) or replay
+        try:
+            replay = Operator(store, settings, who_it_is(who)).cancel(id_)
+        except (Absent, Conflict) as refused:
+            leave(str(refused), FAILED)
     if as_json:
         show_json(items.replay(replay))
     else:
@@ -69,14 +69,6 @@ def _all(store: redis.Redis, settings: Settings, destination: str | None) -> Ite
     chosen = settings.destinations.values()
     for account in chosen if destination is None else [named(settings, destination)]:
         yield Replays(store, account)
-
-
-def _found(store: redis.Redis, settings: Settings, id_: str) -> tuple[Replays, Replay]:
-    """The replay of this id, wherever it is; ends the command without one."""
-    for replays in _all(store, settings, None):
-        if replay := replays.one(id_):
-            return replays, replay
-    return leave(f"there is no replay {id_}: the newest 100 of a destination are kept", FAILED)
 
 
 def _table(found: list[Replay]) -> Table:

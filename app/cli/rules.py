@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from app import items
-from app.actions import Actions
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.moving import told
 from app.cli.reach import reached, ruled
 from app.cli.tables import printable, show, show_json
-from app.cli.who import operator
+from app.cli.who import who_it_is
 from app.destinations import KINDS
 from app.mapping import BadRule, Rule
-from app.rules import ConfiguredRule, RuleExists, Rules, TooManyRules
+from app.operating import Absent, Conflict, Operator
+from app.rules import Rules
 from app.settings import Settings
 from app.unmapped import Remapping, Run, UnmappedEvents
 
@@ -71,23 +71,21 @@ def add(
     settings: Settings, destination: str | None, wish: Wish, who: str | None, *, as_json: bool
 ) -> int:
     account, rule = ruled(settings, destination), wish.rule()
-    if why := KINDS[account.kind].unruled(account):
-        leave(f"no rule applies to {account.id}, which has {why}", WRONG_USE)
     with reached(settings) as store:
         try:
-            kept = Rules(store, account.id).add(rule)
-        except (RuleExists, TooManyRules) as refused:
+            added = Operator(store, settings, who_it_is(who)).add_rule(account.id, rule)
+        except Conflict as refused:
+            if refused.code == "no_rules_apply":
+                leave(str(refused), WRONG_USE)
             leave(f"the rule is refused: {refused}", FAILED)
-        about = f"{rule.id}: {rule.feature}"
-        Actions(store, account.id).record(operator(who), "rule added", about=about)
-        unmapped = UnmappedEvents(store, account.id).count()
     if as_json:
-        show_json(items.rule(account.id, kept))
+        show_json(items.rule(account.id, added.kept))
         return DONE
     sys.stdout.write(f"{rule.id} holds from now on\n")
-    if unmapped:
+    if added.unmapped:
         once = ", once the dry run has ended" if account.dry_run else ""
-        note(f"it is tried on {unmapped:,} unmapped events{once}; relay rules list shows how far")
+        tried = f"it is tried on {added.unmapped:,} unmapped events{once}"
+        note(f"{tried}; relay rules list shows how far")
     return DONE
 
 
@@ -97,12 +95,11 @@ def remove(
     account = ruled(settings, destination)
     with reached(settings) as store:
         try:
-            removed = Rules(store, account.id).remove(rule)
-        except ConfiguredRule as configured:
+            Operator(store, settings, who_it_is(who)).remove_rule(account.id, rule)
+        except Absent as absent:
+            leave(f"{absent}; relay rules list shows them", FAILED)
+        except Conflict as configured:
             leave(str(configured), FAILED)
-        if not removed:
-            leave(f"{account.id} has no rule {rule}; relay rules list shows them", FAILED)
-        Actions(store, account.id).record(operator(who), "rule removed", about=rule)
     if as_json:
         show_json({"id": rule, "destination": account.id})
     else:

@@ -11,7 +11,7 @@ Who = Annotated[
 ]
 
 
-def operator(named: str | None) -> str:
+def who_it_is(named: str | None) -> str:
     """The name that was given, else the user's; a container's user may have none."""
     if named:
         return named

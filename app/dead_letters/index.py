@@ -69,6 +69,8 @@ class Index:
 
     def read(self, filter_: Filter, entries: Sequence[Entry]) -> list[Buried]:
         """The letters of these entries that match, under the groups that they lie in."""
+        if not entries:
+            return []
         packed = self._store.hmget(self._key("dead"), [key for _, key in entries])
         found = [
             Buried(key, at, decode(one))
@@ -77,6 +79,12 @@ class Index:
         ]
         named = self._grouped([one for one in found if filter_.matches(one.letter)])
         return [one for one in named if filter_.group in (None, one.letter.group)]
+
+    def lying(self, burials: Sequence[Burial]) -> list[Buried]:
+        """The letters of those burials that nothing has moved since."""
+        places = self._store.zmscore(self._key("dead:at"), [one.key for one in burials])
+        still = zip(burials, places, strict=True)
+        return self.read(Filter(), [(one.at, one.key) for one, place in still if place == one.at])
 
     def _named(self, message_id: str) -> list[Entry]:
         """The letters of a message id and of its parts."""

@@ -156,13 +156,21 @@ class DeadLetters:
             raise Changed
         return Opened(named.key, named.at, letter, new)
 
+    def named(self, ids: Sequence[str]) -> list[Buried]:
+        """Those of these letters that are there, each once."""
+        burials = list(dict.fromkeys(one for id_ in ids if (one := Burial.named(id_))))
+        steps = (burials[n : n + STEP] for n in range(0, len(burials), STEP))
+        return [one for some in steps for one in self._index.lying(some)]
+
     def discard(self, ids: Sequence[str], as_: End = "discarded") -> int:
         """Let go of letters for good; how many of them there were."""
+        return sum(self.discard_named(ids, as_))
+
+    def discard_named(self, ids: Sequence[str], as_: End = "discarded") -> Iterator[int]:
+        """The same step by step."""
         burials = [one for id_ in ids if (one := Burial.named(id_))]
-        return sum(
-            self._discard(burials[n : n + DISCARDED_AT_ONCE], as_)
-            for n in range(0, len(burials), DISCARDED_AT_ONCE)
-        )
+        for n in range(0, len(burials), DISCARDED_AT_ONCE):
+            yield self._discard(burials[n : n + DISCARDED_AT_ONCE], as_)
 
     def discard_all(self, filter_: Filter, before: int, as_: End = "discarded") -> Iterator[int]:
         """Let go of all that match and lie before a place; how many, step by step."""

@@ -1,0 +1,18 @@
+"""What operators do, written once for the command line, the API and the pages of the console."""
+
+from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
+from app.operating.refusals import Absent, Conflict, Refused, Wrong
+from app.operating.targets import DiscardSurvey, described
+
+__all__ = [
+    "Absent",
+    "Conflict",
+    "DiscardSurvey",
+    "Operator",
+    "Refused",
+    "Resolved",
+    "Resumed",
+    "RuleAdded",
+    "Wrong",
+    "described",
+]

@@ -14,5 +14,5 @@ COPY --from=build /relay /relay
 ENV PATH=/relay/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER relay
 WORKDIR /home/relay
-EXPOSE 8000
+EXPOSE 8000 8001
 CMD ["uvicorn", "--factory", "app.ingest:application", "--host", "0.0.0.0", "--port", "8000", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers"]

@@ -33,6 +33,7 @@ WARNINGS_LEFT_OUT = "ignore:You're running the worker with superuser privileges"
 GREETING = """
 Usage Relay runs.
 
+  console    {console}  (token: dev)
   ingest     {ingest}
   sandbox    {sandbox}
   store      {store}
@@ -57,6 +58,7 @@ class Options:
     """What `relay dev` was asked for; `folder` is absolute."""
 
     ingest_port: int
+    console_port: int
     sandbox_port: int
     store_port: int
     folder: Path
@@ -65,6 +67,10 @@ class Options:
     @property
     def ingest_url(self) -> str:
         return f"http://127.0.0.1:{self.ingest_port}"
+
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.console_port}"
 
     @property
     def sandbox_url(self) -> str:
@@ -97,11 +103,16 @@ def parts(options: Options, *, own_store: bool) -> tuple[Part, ...]:
     """What runs, in the order in which it starts."""
     ingest = "uvicorn --factory app.ingest:application --host 127.0.0.1 --loop uvloop"
     ingest += f" --http httptools --no-access-log --log-level warning --port {options.ingest_port}"
+    console = "uvicorn --factory app.console:application --host 127.0.0.1 --loop uvloop"
+    console += (
+        f" --http httptools --no-access-log --log-level warning --port {options.console_port}"
+    )
     worker = "celery --quiet -A workers worker --loglevel INFO --without-gossip --without-mingle"
     return (
         *([_store(options)] if own_store else []),
         _python("sandbox", f"app.sandbox --port {options.sandbox_port}"),
         _python("ingest", ingest),
+        _python("console", console),
         _python("worker", f"{worker} --concurrency {options.workers}"),
         _python("beat", "celery --quiet -A workers beat"),
     )
@@ -126,6 +137,7 @@ def greeting(options: Options, configuration: Path, settings: Settings) -> str:
     if options.ingest_port != 8000:  # noqa: PLR2004 - the default of relay status
         status += f" --url {options.ingest_url}"
     return GREETING.format(
+        console=options.console_url,
         ingest=options.ingest_url,
         sandbox=options.sandbox_url,
         store=f"{store.scheme}://{store.hostname}:{store.port or 6379}{store.path}",
@@ -183,7 +195,7 @@ class _Run:
     def _end(self, supervisor: Supervisor) -> None:
         """First what takes events in, then what moves them, last what keeps them."""
         self._screen.say("relay", "ends")
-        for names in (("ingest",), ("worker", "beat"), ("sandbox",), ("store",)):
+        for names in (("ingest", "console"), ("worker", "beat"), ("sandbox",), ("store",)):
             supervisor.end(*names, grace=GRACE_S)
         self._screen.say("relay", f"has ended; the data stays in {self._options.folder}")
 
@@ -203,6 +215,7 @@ class _Run:
 
     def _obstacles(self, began: int) -> Iterator[Obstacle]:
         yield from answering("sandbox", f"{self._options.sandbox_url}/healthz")
+        yield from answering("console", f"{self._options.console_url}/healthz")
         with connect_once(self._settings.store_url.get_secret_value()) as store:
             yield from obstacles(store, self._settings, self._options.ingest_url, since=began)
             yield from standing_still(store, since=began)
@@ -227,7 +240,11 @@ def _python(name: str, module: str) -> Part:
 
 
 def _ports(options: Options, *, own_store: bool) -> dict[str, int]:
-    ports = {"ingest": options.ingest_port, "sandbox": options.sandbox_port}
+    ports = {
+        "ingest": options.ingest_port,
+        "console": options.console_port,
+        "sandbox": options.sandbox_port,
+    }
     return {**ports, "store": options.store_port} if own_store else ports
 
 

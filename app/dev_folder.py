@@ -22,6 +22,9 @@ write_key = "dev"
 webhook_secret = "dev"
 destinations = ["kable", "kana"]
 
+[operators.dev]
+token = "dev"
+
 [destinations.kable]
 kind = "kable"
 base_url = "http://127.0.0.1:{sandbox_port}/kable"

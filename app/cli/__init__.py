@@ -82,6 +82,7 @@ def _relay(
 def dev(
     *,
     ingest_port: Port = 8000,
+    console_port: Port = 8001,
     sandbox_port: Port = 8002,
     store_port: Port = 8003,
     data_dir: Annotated[Path, typer.Option(help="Keeps its data between runs.")] = Path(".relay"),
@@ -97,6 +98,7 @@ def dev(
 
     options = Options(
         ingest_port=ingest_port,
+        console_port=console_port,
         sandbox_port=sandbox_port,
         store_port=store_port,
         folder=data_dir.absolute(),

@@ -1,7 +1,7 @@
 """`relay check`: what would keep the relay from keeping its promises, and what to do."""
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,28 +12,11 @@ from rich.text import Text
 
 from app.cli.config import ADVICE, HERE, is_missing, loaded
 from app.cli.exits import DONE, FAILED
-from app.cli.findings import (
-    Finding,
-    beat,
-    clock,
-    credentials,
-    eviction,
-    forgetfulness,
-    memory,
-    persistence,
-    rehearsals,
-    replication,
-    stands,
-    version,
-    workers,
-)
 from app.cli.tables import show, show_json
 from app.client import Client
-from app.clock import milliseconds
 from app.destinations import KINDS
-from app.keys import DESTINATIONS
-from app.overview import standings
-from app.presence import alive_since, live_processes, live_queues, ticking
+from app.findings import Finding, credentials, rehearsals
+from app.inspection import of_the_destinations, of_the_processes, of_the_store
 from app.readiness import connect_once, store_away
 from app.settings import DestinationSettings, Settings, SettingsError
 
@@ -78,46 +61,11 @@ def _findings(config: Path | None) -> Iterator[Finding]:
 
 def _store_findings(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
     try:
-        info: Mapping[str, object] = store.info()
-        yield version(info)
-        fsync = _fsync(store)
-        yield from persistence(info, fsync)
-        yield eviction(info)
-        yield from memory(info)
-        yield from replication(info)
-        yield from forgetfulness(settings.destinations.values(), fsync)
-        yield from _found_running(settings, store)
+        yield from of_the_store(store, settings)
+        yield from of_the_processes(store, settings)
+        yield from of_the_destinations(store, settings)
     except redis.RedisError as error:
         yield Finding("store", "failed", f"does not answer INFO and CONFIG: {error}", START)
-
-
-def _found_running(settings: Settings, store: redis.Redis) -> Iterator[Finding]:
-    now = milliseconds()
-    seconds, microseconds = store.time()
-    yield from clock(seconds * 1000 + microseconds // 1000, now)
-    since = alive_since(now)
-    accounts = settings.destinations.values()
-    yield from workers(accounts, live_queues(store, since), live_processes(store, since))
-    yield beat(ticks=ticking(store, since))
-    yield from stands(standings(store, _seen(settings, store), since))
-
-
-def _seen(settings: Settings, store: redis.Redis) -> Settings:
-    """Without the destinations that the store has not seen: to look would fix their partitions."""
-    seen = {
-        name: account
-        for name, account in settings.destinations.items()
-        if store.hexists(DESTINATIONS, name)
-    }
-    return settings.model_copy(update={"destinations": seen})
-
-
-def _fsync(store: redis.Redis) -> str | None:
-    try:
-        config: Mapping[str | None, str | None] = store.config_get("appendfsync")
-    except redis.ResponseError:
-        return None
-    return config.get("appendfsync")
 
 
 def _broker(settings: Settings, *, store_answers: bool) -> Finding:

@@ -29,6 +29,8 @@ from app.settings.written import files_of, read
 
 FILTERS_MAX = 200
 
+Table = Literal["sources", "destinations", "operators"]
+
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID_EXPECTED = "expected 1 to 63 of a-z, 0-9, - and _, the first a letter or a digit"
 
@@ -117,6 +119,14 @@ class SourceSettings(Section):
         return named
 
 
+class OperatorSettings(Section):
+    """Who may use the console and its API, by a token; `read_only` changes nothing with it."""
+
+    id: Id
+    token: SecretStr
+    read_only: bool = False
+
+
 LONGEST_DEADLINE = timedelta(seconds=60)
 
 
@@ -159,6 +169,7 @@ class Settings(Section):
     broker_url: BrokerUrl = Field(default_factory=lambda data: data["store_url"])
     sources: dict[str, SourceSettings]
     destinations: dict[str, DestinationSettings]
+    operators: dict[str, OperatorSettings] = Field(default_factory=dict)
     request_bytes_max: int = Field(default=4 * 1024 * 1024, ge=1)
     event_bytes_max: int = Field(default=32 * 1024, ge=1)
     batch_events_max: int = Field(default=2500, ge=1)
@@ -203,6 +214,7 @@ def load(
     values = check.opened(Settings, ()) | {
         "destinations": _destinations(check, kinds),
         "sources": _sources(check),
+        "operators": _operators(check),
     }
     settings = check.section(Settings, (), values)
     if settings is None or check.faults:
@@ -227,7 +239,10 @@ def load_or_exit(kinds: Mapping[str, type[DestinationSettings]]) -> Settings:
 def _destinations(
     check: Check, kinds: Mapping[str, type[DestinationSettings]]
 ) -> dict[str, DestinationSettings]:
-    built = {name: _destination(check, name, kinds) for name in _ids(check, "destinations")}
+    built = {
+        name: _destination(check, name, kinds)
+        for name in _ids(check, "destinations", required=True)
+    }
     return {name: destination for name, destination in built.items() if destination}
 
 
@@ -253,10 +268,9 @@ def _unknown_kind(check: Check, name: str, kind: object, kinds: Iterable[str]) -
 
 
 def _sources(check: Check) -> dict[str, SourceSettings]:
-    tables = {
-        name: check.opened(SourceSettings, ("sources", name)) for name in _ids(check, "sources")
-    }
-    _refuse_shared_keys(check, tables)
+    names = _ids(check, "sources", required=True)
+    tables = {name: check.opened(SourceSettings, ("sources", name)) for name in names}
+    _refuse_shared(check, "sources", tables, "write_key")
     known = {"destinations": [name for name in check.table(("destinations",)) if _is_id(name)]}
     built = {
         name: check.section(
@@ -267,19 +281,33 @@ def _sources(check: Check) -> dict[str, SourceSettings]:
     return {name: source for name, source in built.items() if source}
 
 
-def _refuse_shared_keys(check: Check, sources: Mapping[str, Mapping[str, Any]]) -> None:
+def _operators(check: Check) -> dict[str, OperatorSettings]:
+    names = _ids(check, "operators", required=False)
+    tables = {name: check.opened(OperatorSettings, ("operators", name)) for name in names}
+    _refuse_shared(check, "operators", tables, "token")
+    built = {
+        name: check.section(OperatorSettings, ("operators", name), table, given={"id": name})
+        for name, table in tables.items()
+    }
+    return {name: operator for name, operator in built.items() if operator}
+
+
+def _refuse_shared(
+    check: Check, table: Table, written: Mapping[str, Mapping[str, Any]], secret: str
+) -> None:
     holders: dict[str, str] = {}
-    for name, table in sources.items():
-        key = table.get("write_key")
+    for name, settings in written.items():
+        key = settings.get(secret)
         if isinstance(key, str) and (holder := holders.setdefault(key, name)) != name:
-            why = f"expected a key of its own; found that of the source {holder}"
-            check.refuse(("sources", name, "write_key"), why)
+            word, of = secret.rpartition("_")[2], table.removesuffix("s")
+            why = f"expected a {word} of its own; found that of the {of} {holder}"
+            check.refuse((table, name, secret), why)
 
 
-def _ids(check: Check, tables: Literal["sources", "destinations"]) -> list[str]:
+def _ids(check: Check, tables: Table, *, required: bool) -> list[str]:
     found = check.table((tables,))
     good = [name for name in found if _is_id(name)]
-    if check.written.at((tables,)) in (None, {}):
+    if required and check.written.at((tables,)) in (None, {}):
         check.refuse((tables,), f"expected at least one [{tables}.<id>]; found none")
     for name in [name for name in found if name not in good]:
         near = did_you_mean(name, good)

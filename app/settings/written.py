@@ -14,6 +14,8 @@ PREFIX = "RELAY_"
 CONFIG = "RELAY_CONFIG"
 FILE = Path("relay.toml")
 
+TABLES = ("sources", "destinations", "operators")  # of which each has tables of its own, by id
+
 Where = tuple[str | int, ...]
 Values = dict[str, Any]
 
@@ -78,7 +80,7 @@ def files_of(written: Written) -> tuple[Path, ...]:
 def variable_name(where: Where) -> str:
     """The environment's name of a setting: ids keep their case, the rest is upper case."""
     named = [
-        str(part) if index == 1 and where[0] in ("sources", "destinations") else str(part).upper()
+        str(part) if index == 1 and where[0] in TABLES else str(part).upper()
         for index, part in enumerate(where)
     ]
     return PREFIX + "__".join(named)
@@ -136,14 +138,14 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 def _where(name: str) -> tuple[str, ...]:
     """The path that a variable names; all but ids may be upper case."""
     parts = name.removeprefix(PREFIX).split("__")
-    below = parts[0].lower() in ("sources", "destinations")
+    below = parts[0].lower() in TABLES
     return tuple(
         part if below and index == 1 else part.lower() for index, part in enumerate(parts)
     )
 
 
 def _is_table(where: tuple[str, ...]) -> bool:
-    return where[0] in ("sources", "destinations") and where[2:] in ((), ("retry",))
+    return where[0] in TABLES and where[2:] in ((), ("retry",))
 
 
 def _json_object(text: str) -> Values | None:

@@ -28,7 +28,7 @@ class Dev:
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self.folder = folder
-        self.ports = {part: free_port() for part in ("ingest", "sandbox", "store")}
+        self.ports = {part: free_port() for part in ("ingest", "console", "sandbox", "store")}
         self.environ = {name: value for name, value in os.environ.items() if "RELAY" not in name}
         self.environ |= environ
         self.lines: list[str] = []

@@ -14,7 +14,15 @@ import redis
 from pydantic import SecretStr
 from requests.structures import CaseInsensitiveDict
 
-from app.cli.findings import (
+from app.cli.lines import BATCH_BYTES_MAX, Faults, Line, Repeats, batches, event
+from app.cli.progress import estimate
+from app.cli.send import Later, Refused, Taken, meaning
+from app.cli.status import exit_code
+from app.destination import Answer, Lost, NotSent, Reply
+from app.destinations.kable import KableAccount
+from app.destinations.kana import KanaAccount
+from app.dev import called, taken
+from app.findings import (
     Finding,
     beat,
     clock,
@@ -27,14 +35,6 @@ from app.cli.findings import (
     version,
     workers,
 )
-from app.cli.lines import BATCH_BYTES_MAX, Faults, Line, Repeats, batches, event
-from app.cli.progress import estimate
-from app.cli.send import Later, Refused, Taken, meaning
-from app.cli.status import exit_code
-from app.destination import Answer, Lost, NotSent, Reply
-from app.destinations.kable import KableAccount
-from app.destinations.kana import KanaAccount
-from app.dev import called, taken
 from app.outcome import Delivered, Unavailable
 from app.presence import (
     Worker,

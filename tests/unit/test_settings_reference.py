@@ -9,7 +9,13 @@ from typing import NamedTuple
 from pydantic.fields import FieldInfo
 
 from app.destinations import ACCOUNTS
-from app.settings import DestinationSettings, RetrySettings, Settings, SourceSettings
+from app.settings import (
+    DestinationSettings,
+    OperatorSettings,
+    RetrySettings,
+    Settings,
+    SourceSettings,
+)
 from app.settings.durations import spelled
 from app.settings.sections import Section, secret_names
 from app.settings.written import variable_name
@@ -36,8 +42,9 @@ def test_the_reference_names_the_defaults() -> None:
 
 
 def _settings() -> Iterator[tuple[Row, FieldInfo]]:
-    yield from _rows("General", Settings, but={"sources", "destinations"})
+    yield from _rows("General", Settings, but={"sources", "destinations", "operators"})
     yield from _rows("Sources", SourceSettings, "sources", "<id>", but={"id"})
+    yield from _rows("Operators", OperatorSettings, "operators", "<id>", but={"id"})
     yield from _rows("Destinations", DestinationSettings, *DESTINATION, but={"id", "retry"})
     yield from _rows("Destinations", RetrySettings, *DESTINATION, "retry")
     for kind, account in ACCOUNTS.items():

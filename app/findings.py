@@ -1,4 +1,4 @@
-"""What `relay check` finds of what it read, and what to do about it. Pure."""
+"""What is found of the parts that a delivery needs, and what to do about it. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass

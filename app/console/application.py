@@ -1,0 +1,70 @@
+"""Puts the console together: the guard, the pages and, on the same application, the API."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from app import telemetry
+from app.console import pages
+from app.console.access import Guard
+from app.console.desk import Desk
+from app.console.pages import login
+from app.console.session import Door
+from app.console.watch import Watch
+from app.destinations import ACCOUNTS
+from app.settings import Settings, load_or_exit
+from app.store import connect
+
+STATIC = Path(__file__).parent / "static"
+NO_OPERATORS = """\
+the console needs an operator: set operators.<name>.token in relay.toml, or
+RELAY_OPERATORS__<name>__TOKEN
+"""
+
+
+def application() -> ASGIApp:
+    """The console of this process's settings, which must name an operator."""
+    settings = load_or_exit(ACCOUNTS)
+    if not settings.operators:
+        raise SystemExit(NO_OPERATORS)
+    telemetry.configure(settings)
+    return console(settings)
+
+
+def console(settings: Settings) -> ASGIApp:
+    """The console of these settings; there can be one in a process."""
+    store = connect(settings.store_url.get_secret_value())
+    desk = Desk(store, settings, Door(settings.operators), Watch(store, settings))
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    app = FastAPI(title="Usage Relay", openapi_url=None, docs_url=None, lifespan=living)
+    app.add_route("/healthz", _alive)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    login.register(app, desk)
+    pages.register(desk)
+    ui.run_with(
+        app,
+        title="Usage Relay",
+        favicon=STATIC / "favicon.svg",
+        dark=None,
+        tailwind=False,
+        show_welcome_message=False,
+        reconnect_timeout=10.0,
+        binding_refresh_interval=None,
+    )
+    return Guard(app, desk.door)
+
+
+async def _alive(_: Request) -> JSONResponse:
+    return JSONResponse({"alive": True})

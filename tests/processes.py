@@ -1,5 +1,6 @@
 """The real processes that tests run beside themselves, and how to wait for what they do."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -59,11 +60,28 @@ def http_answers(url: str) -> bool:
 
 
 @contextmanager
+def console(configuration: Path) -> Iterator[str]:
+    """A console of these settings (relay.toml) in its own process; its address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    words = f"uvicorn --factory app.console:application --port {port} --log-level warning"
+    environ = {**os.environ, "RELAY_CONFIG": str(configuration)}
+    with subprocess.Popen([sys.executable, "-m", *words.split()], env=environ) as process:
+        try:
+            wait_until(lambda: http_answers(f"{address}/healthz"))
+            yield address
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def sandbox() -> Iterator[str]:
     """A sandbox in its own process; its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen([sys.executable, "-m", "app.sandbox", "--port", str(port)]) as process:
-        wait_until(lambda: http_answers(f"{address}/healthz"))
-        yield address
-        process.terminate()
+        try:
+            wait_until(lambda: http_answers(f"{address}/healthz"))
+            yield address
+        finally:
+            process.terminate()

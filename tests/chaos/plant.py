@@ -28,7 +28,8 @@ Parts = Callable[[Options], Iterable[Part]]
 
 
 def relay_parts(options: Options) -> tuple[Part, ...]:
-    return parts(options, own_store=True)
+    """Without the console, which moves nothing."""
+    return tuple(part for part in parts(options, own_store=True) if part.name != "console")
 
 
 class Plant:
@@ -48,6 +49,7 @@ class Plant:
         (folder / "store").mkdir()
         options = Options(
             ingest_port=free_port(),
+            console_port=free_port(),
             sandbox_port=free_port(),
             store_port=free_port(),
             folder=folder,

@@ -43,6 +43,10 @@ class Written:
         """What stands there; None when nothing does."""
         return _at(self.values, where)
 
+    def is_in_file(self, where: Where) -> bool:
+        """Whether the file says it, which the environment may overrule."""
+        return _at(self.in_file, where) is not None
+
     def place(self, where: Where) -> str:
         """Where an operator finds this value, or where it is missing."""
         for end in range(len(where), 0, -1):

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from app import telemetry
-from app.console import pages
+from app.console import faults, pages
 from app.console.access import Guard
 from app.console.desk import Desk
 from app.console.pages import login
@@ -53,6 +53,7 @@ def console(settings: Settings) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=STATIC))
     login.register(app, desk)
     pages.register(desk)
+    faults.register()
     ui.run_with(
         app,
         title="Usage Relay",

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from app.console.access import operator_of
 from app.console.desk import Desk
+from app.console.faults import notify
 from app.console.session import Operator
 from app.console.watch import EVERY_MS, Look
 from app.console.widgets import address
@@ -49,6 +50,7 @@ NAVIGATION: Final = (
 def framed(desk: Desk, request: Request, title: str) -> Iterator[Operator]:
     """The page of this title; what is made within stands in it. Gives who looks at it."""
     operator = operator_of(request)
+    ui.on_exception(notify)
     ui.page_title(f"{title} · Usage Relay")
     ui.add_head_html('<link rel="stylesheet" href="/static/console.css">')
     ui.colors(primary=BRAND)

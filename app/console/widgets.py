@@ -4,10 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
+import redis
 from nicegui import ui
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, TextLexer
+
+from app.console.faults import notify
+from app.operating import Refused
 
 Row = Mapping[str, object]
 
@@ -114,12 +118,14 @@ async def confirmed(question: str, go: str, *, detail: str = "") -> bool:
 
 
 def button(words: str, act: Callable[[], Awaitable[None]], icon: str = "") -> ui.button:
-    """Does something once at a time: it rests until that is done."""
+    """Does something once at a time: it rests until that is done, and says why it was refused."""
 
     async def once() -> None:
         made.disable()
         try:
             await act()
+        except (Refused, redis.RedisError) as fault:
+            notify(fault)
         finally:
             if not made.is_deleted:
                 made.enable()

@@ -120,6 +120,8 @@ def _spelled(name: str, value: object) -> str:
             return _host(value.get_secret_value())
         case str() | SecretStr() | timedelta() | datetime():
             return _plain(value)
+        case float():
+            return f"{value:.12g}"
         case tuple() if all(isinstance(one, str) for one in value):
             return ", ".join(value)
         case _:
@@ -129,7 +131,8 @@ def _spelled(name: str, value: object) -> str:
 def _written(value: object) -> object:
     """What JSON makes of a value that it does not know."""
     if isinstance(value, BaseModel):
-        return {name: getattr(value, name) for name in value.model_fields_set}
+        given = [name for name in type(value).model_fields if name in value.model_fields_set]
+        return {name: getattr(value, name) for name in given}
     return _plain(value)
 
 

@@ -62,6 +62,7 @@ class Plant:
         self._told = {"RELAY_CONFIG": str(configuration), **(told or {})}
         self.settings: Settings = load(ACCOUNTS, path=configuration, environ=told or {})
         self.ingest_port = options.ingest_port
+        self.console_url = options.console_url
         self.sandbox_url = options.sandbox_url
         self.store_url = self.settings.store_url.get_secret_value()
         self.kept: dict[str, Kept] = {}

@@ -22,6 +22,7 @@ from app.settings import Settings, load
 from app.wake import queue_name
 from tests.chaos.plant import Plant, started
 from tests.processes import console as running_console
+from tests.processes import http_answers, wait_until
 from tests.sdks.browser import BROWSERS, FLAGS
 from tests.sdks.installed import found
 
@@ -121,6 +122,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
         started(plant, lambda: plant.flows(began)),
         redis.Redis.from_url(plant.store_url) as store,
     ):
+        wait_until(lambda: http_answers(f"{plant.console_url}/healthz"))
         ingest = f"http://127.0.0.1:{plant.ingest_port}"
         yield Relay(plant.console_url, ingest, plant.sandbox_url, plant.settings, store)
 

@@ -28,7 +28,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     operator has edited it. The first `spent` of the attempts were made before it was last buried:
     they are its history, and no longer count when it is to be given up. `matched` are the rules
     that have mapped it; they count it once it is finished or buried. `mapped` tells that rules
-    wrote the event.
+    wrote the event, and `received` that the pipeline has counted it, for it was settled before.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     spent: int = 0
     matched: tuple[str, ...] = ()
     mapped: bool = False
+    received: bool = False
 
     @property
     def chosen_by(self) -> bytes:

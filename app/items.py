@@ -3,6 +3,8 @@
 Moments are ISO 8601 in UTC. Events stand there as their own bytes, so that no number is rounded.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Raw
 
@@ -10,8 +12,10 @@ from app.actions import Action
 from app.counters import Tally
 from app.dead_letters import Group, Letter, Opened
 from app.delivery import Attempt
+from app.fates import named
 from app.flags import Flagged
 from app.ledger import Day
+from app.pipeline import WORDS, Fates, Named, Numbers, Pipeline
 from app.replays import Replay, Survey
 from app.retries import Retry
 from app.rules import Kept
@@ -325,6 +329,23 @@ def remapping(destination: str, run: Run | None) -> Item | None:
     }
 
 
+def pipeline(destination: str, one: Pipeline) -> Item:
+    """What became of deliveries by hour and by event; see `Fates` and `Numbers` for the words.
+
+    The numbers count what a pump looked at first and later together, `later` the latter alone.
+    What waits for a retry now is known over all events only: it stands in the destination.
+    """
+    return {
+        "destination": destination,
+        "since": instant(one.since),
+        "until": instant(one.until),
+        **_numbers(one.numbers),
+        "events": [_named(named_) for named_ in one.events],
+        "hidden_events": one.hidden,
+        "hours": [{"at": instant(hour.at), **_numbers(hour.numbers)} for hour in one.hours],
+    }
+
+
 def payload(event: bytes) -> Raw | str:
     """The JSON of an event in one line, its values untouched; as text what is no JSON."""
     try:
@@ -332,6 +353,31 @@ def payload(event: bytes) -> Raw | str:
         return Raw(msgspec.json.format(event, indent=-1))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return event.decode(errors="replace")
+
+
+def _named(one: Named) -> Item:
+    """`event` is what the pipeline is asked by; `type` is empty where names are counted as one."""
+    type_, name = named(one.event)
+    return {"event": one.event, "type": type_, "name": name, **_numbers(one.numbers)}
+
+
+def _numbers(one: Numbers) -> Item:
+    first, later = _fates(one.first), _fates(one.later)
+    return {
+        "received": one.received,
+        **{word: first[word] + later[word] for word in first},
+        "dead_by_reason": _together(one.first.dead, one.later.dead),
+        "later": {**later, "dead_by_reason": dict(one.later.dead)},
+    }
+
+
+def _fates(one: Fates) -> dict[str, int]:
+    words: dict[str, int] = {word: getattr(one, word) for word in WORDS}
+    return {**words, "dead": sum(one.dead.values())}
+
+
+def _together(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 def _happening(happening: Happening) -> Item:

@@ -51,6 +51,8 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "replay:ids:": "list: the letters that a replay names; until they are taken",
     "replay:unmapped": "hash: how far new rules were tried on what is unmapped; for ever",
     "day:": "hash: the ledger of a day of acceptance; 400 days",
+    "hour:": "hash: event name -> what became of its deliveries in an hour; nine days",
+    "figures": "hash: latencies, calls, pumps, wakes, holds, ... as metrics tell them; for ever",
     "settled": "list: the newest settlements; the last 500 calls of settle",
     "shown": "list: what a dry run would have sent; the newest 100",
     "actions": "stream: what operators did; the newest 1,000",

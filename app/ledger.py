@@ -20,6 +20,8 @@ class Census:
     `dead` includes the `unconfirmed`, `skipped` the `filtered`, `before_cutover` and `dry_run`,
     `accepted` the `parts` that events became beyond the first one, `discarded` what was unmapped
     until it `expired`. `flags` counts what somebody has to do at the destination by hand.
+    `retried` and `buried` count how often something began to wait for a retry or became a dead
+    letter, whatever it came to since; a release before may not have counted.
     """
 
     accepted: int
@@ -42,6 +44,9 @@ class Census:
     dry_run: int = 0
     parts: int = 0
     expired: int = 0
+    retried: int = 0
+    delivered_after_retry: int = 0
+    buried: int = 0
 
     @property
     def unaccounted(self) -> int:
@@ -99,6 +104,9 @@ def census(answer: Sequence[bytes]) -> Census:
         dry_run=counts.get("dry_run", 0),
         parts=counts.get("parts", 0),
         expired=counts.get("expired", 0),
+        retried=counts.get("retried", 0),
+        delivered_after_retry=counts.get("delivered_after_retry", 0),
+        buried=sum(count for name, count in counts.items() if name.startswith("buried:")),
     )
 
 

@@ -18,6 +18,7 @@ from app.append import (
     appended,
 )
 from app.clock import Clock
+from app.fates import counted
 from app.health import Score
 from app.keys import DESTINATIONS, destination_key
 from app.ledger import Census, Day, census, days
@@ -153,7 +154,8 @@ class Log:
         the first answer. Raises StaleLease.
         """
         words = (word for settlement in settlements for word in settlement.words())
-        answer = self._scripts.run("settle", token, number, told(settlements), *words)
+        about = told(settlements), counted(settlements)
+        answer = self._scripts.run("settle", token, number, *about, *words)
         if answer == b"stale":
             raise StaleLease
         acted, *refused = cast("list[int]", answer)

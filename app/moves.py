@@ -112,9 +112,9 @@ class Settlement:
     `retry` tries it again after the wait, which the store's clock measures; `block` too, and its
     user's later deliveries go `behind` it until it is finished. `park` keeps it as unmapped, for
     the rules of `version` do not map it. `delivered` carries what it says of its user's flags,
-    `bury` keeps the payload with its `letter`, `dry_run` shows it. `unmark` leaves it where it is,
-    for nothing was sent. `rules` are those that matched what is finished or buried. `why` is for
-    the log of the process.
+    `bury` keeps the payload with its `letter` for a `reason`, `dry_run` shows it. `unmark` leaves
+    it where it is, for nothing was sent. `rules` are those that matched what is finished or
+    buried. `why` is for the log of the process.
     """
 
     head: Head
@@ -125,6 +125,7 @@ class Settlement:
     why: str = ""
     rules: tuple[str, ...] = ()
     version: int = 0
+    reason: str = ""
 
     def words(self) -> tuple[Argument, ...]:
         head = self.head

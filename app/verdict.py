@@ -71,7 +71,7 @@ def settlements(
                 tried = _tried(mapped(prepared), _attempt(exchange, outcome))
                 verb: Verb = "block" if ordered else "retry"
                 wait_ms = due - exchange.ended_at
-                settled.append(Settlement(head, verb, wait_ms, delivery.encode(tried)))
+                settled.append(Settlement(head, verb, wait_ms, _kept(tried)))
             case Bury(reason, message):
                 alone = len(sent) == 1
                 part = exchange.request.body if alone else prepared.item.body
@@ -113,12 +113,12 @@ def _first_at(tried: Delivery, exchange: Exchange) -> int:
 
 def put_behind(head: Head) -> Settlement:
     """The settlement of a delivery whose user has an earlier one to be tried again."""
-    return Settlement(head, "behind", payload=delivery.encode(head.delivery))
+    return Settlement(head, "behind", payload=_kept(head.delivery))
 
 
 def parked(head: Head, version: int = 0) -> Settlement:
     """The settlement of a delivery that the rules of this version do not map."""
-    return Settlement(head, "park", payload=delivery.encode(head.delivery), version=version)
+    return Settlement(head, "park", payload=_kept(head.delivery), version=version)
 
 
 def mapped(prepared: Prepared) -> Delivery:
@@ -131,11 +131,15 @@ def mapped(prepared: Prepared) -> Delivery:
 
 def parted(head: Head, several: Several) -> Split:
     """What stands in the place of a delivery whose event stands for several."""
-    parts = (
-        _with_event(msgspec.structs.replace(head.delivery, id=f"{head.delivery.id}#{n}"), event)
-        for n, event in enumerate(several.events, 1)
-    )
+    parts = (_part(head.delivery, n, event) for n, event in enumerate(several.events, 1))
     return Split(head, tuple(parts), several.rules)
+
+
+def _part(whole: Delivery, number: int, event: bytes) -> Delivery:
+    """Where the whole was received before, it was as one: the first part stands for that."""
+    received = whole.received and number == 1
+    part = msgspec.structs.replace(whole, id=f"{whole.id}#{number}", received=received)
+    return _with_event(part, event)
 
 
 def _with_event(one: Delivery, event: bytes) -> Delivery:
@@ -147,10 +151,16 @@ def _buried(head: Head, tried: Delivery, reason: str, message: str, now: int) ->
     letter = dead_letters.letter(tried, reason, message, now)
     # What an operator sends again may fail as often and as long as what is new.
     rested = msgspec.structs.replace(tried, spent=len(tried.attempts), matched=())
-    packed, payload = dead_letters.encode(letter), delivery.encode(rested)
+    packed, payload = dead_letters.encode(letter), _kept(rested)
     why = f"{reason}: {message}"
-    rules = tried.matched
-    return Settlement(head, "bury", payload=payload, letter=packed, why=why, rules=rules)
+    return Settlement(
+        head, "bury", payload=payload, letter=packed, why=why, rules=tried.matched, reason=reason
+    )
+
+
+def _kept(one: Delivery) -> bytes:
+    """A delivery that goes on after a settlement, which counts it as received."""
+    return delivery.encode(msgspec.structs.replace(one, received=True))
 
 
 def _tried(earlier: Delivery, attempt: Attempt) -> Delivery:

@@ -6,9 +6,11 @@
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 --          27 shown  28 flags  29 rules:state  30 rules:matches
---          31 retried
+--          31 retried  32 hour:  33 figures
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
---          ('' for nothing), then for each delivery
+--          ('' for nothing)  5 what is counted of it, packed: {bounds of latencies in ms, groups
+--          {name of the event, what became of it, 'live' or 'bulk' of what is delivered}, for each
+--          delivery its group (from 1, 0 for none)}, then for each delivery
 --          partition, place ('log' or 'late'), entry, verb, wait in ms (once it is finished or
 --          buried, the rules that matched it, with spaces between), payload, user, with
 --          'bury' the letter, and with 'park' the version of the rules; the verbs are
@@ -29,6 +31,8 @@
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
 local SETTLED_MAX, SHOWN_MAX = 500, 100
+local NAMES_MAX, OTHER, HOURS_KEPT = 200, 'other', 216
+local TOTALS = { buried = true, retried = true, delivered_after_retry = true }
 local WAITS = { retry = true, block = true, behind = true }
 local SKIPS = { filtered = true, before_cutover = true, dry_run = true }
 
@@ -44,7 +48,7 @@ local function following(i)
   return (verb == 'bury' or verb == 'park') and i + 8 or i + 7
 end
 
-local i = 5
+local i = 6
 while i <= #ARGV do
   if redis.call('HGET', KEYS[1], ARGV[i]) ~= token then return 'stale' end
   i = following(i)
@@ -193,9 +197,58 @@ local function count(entry, place, verb)
   if SKIPS[verb] then skips[verb] = (skips[verb] or 0) + 1 end
 end
 
+-- What the statistics are to count: verdicts that acted by their groups, and how long it took from
+-- acceptance until a delivery.
+local bounds, groups, group_of = unpack(cmsgpack.unpack(ARGV[5]))
+local grouped, noted, took = {}, {}, {}
+local function note(index, entry)
+  local group = group_of[index + 1]
+  if group == 0 then return end
+  if not grouped[group] then noted[#noted + 1] = group end
+  grouped[group] = (grouped[group] or 0) + 1
+  local lane = groups[group][3]
+  if lane == '' then return end
+  local latency, bucket = math.max(0, now - tonumber(entry:match('^%d+'))), 1
+  while bounds[bucket] and latency > bounds[bucket] do bucket = bucket + 1 end
+  local field = 'latency:' .. lane .. ':'
+  local sum, le = field .. 'sum', field .. (bounds[bucket] or 'inf')
+  took[sum], took[le] = (took[sum] or 0) + latency, (took[le] or 0) + 1
+end
+
+-- Adds to what became of the events of a name in this hour. Once an hour knows enough names, the
+-- others are one.
+local hour = KEYS[32] .. string.format('%.0f', math.floor(now / 3600000))
+local function count_name(name, fates)
+  local kept = redis.call('HGET', hour, name)
+  if not kept and redis.call('HLEN', hour) >= NAMES_MAX then
+    name = OTHER
+    kept = redis.call('HGET', hour, name)
+  end
+  local counts = kept and cmsgpack.unpack(kept) or {}
+  for fate, by in pairs(fates) do counts[fate] = (counts[fate] or 0) + by end
+  redis.call('HSET', hour, name, cmsgpack.pack(counts))
+end
+
+local function count_statistics()
+  local names, fates, totals = {}, {}, {}
+  for _, group in ipairs(noted) do
+    local by, name, fate = grouped[group], groups[group][1], groups[group][2]
+    if not fates[name] then
+      names[#names + 1], fates[name] = name, {}
+    end
+    fates[name][fate] = (fates[name][fate] or 0) + by
+    local word = fate:gsub('^later:', '')
+    if TOTALS[word:match('^[^:]+')] then totals[word] = (totals[word] or 0) + by end
+  end
+  for _, name in ipairs(names) do count_name(name, fates[name]) end
+  if names[1] then redis.call('EXPIRE', hour, HOURS_KEPT * 3600, 'NX') end
+  for field, by in pairs(took) do redis.call('HINCRBY', KEYS[33], field, by) end
+  for field, by in pairs(totals) do redis.call('HINCRBY', KEYS[3], field, by) end
+end
+
 local version = redis.call('HGET', KEYS[29], 'version') or '0'
 local acted, index, refused, touched = 0, 0, {}, {}
-i = 5
+i = 6
 while i <= #ARGV do
   local partition, place, entry, verb = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if verb == 'unmark' then
@@ -207,6 +260,7 @@ while i <= #ARGV do
     touched[partition] = true
     record(partition, entry, verb, i)
     count(entry, place, verb)
+    note(index, entry)
   end
   index = index + 1
   i = following(i)
@@ -219,6 +273,7 @@ for day, counts in pairs(tally) do
   if counts.delivered > 0 then count_taken(KEYS[26], now, counts.delivered) end
 end
 for verb, by in pairs(skips) do redis.call('HINCRBY', KEYS[3], verb, by) end
+count_statistics()
 for partition in pairs(touched) do refresh(KEYS[2], log, due, partition, now, false) end
 if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])

@@ -149,7 +149,13 @@ def test_a_retry_that_is_filtered_lets_its_user_go_on(
     log.settle("former", 1, [failed, put_behind(second)])
     log.release("former")
     pump(store, with_settings(kana, filters=[{"send": False, "types": ["identify"]}]))
-    assert ledger(store, kana) == {"accepted": 2, "delivered": 1, "skipped": 1, "filtered": 1}
+    assert ledger(store, kana) == {
+        "accepted": 2,
+        "delivered": 1,
+        "skipped": 1,
+        "filtered": 1,
+        "retried": 1,
+    }
 
 
 def test_what_happened_before_the_cut_over_is_skipped(

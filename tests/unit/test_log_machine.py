@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from msgspec import structs
+from msgspec import msgpack, structs
 
 from app import dead_letters, delivery
 from app.append import Admission
@@ -25,6 +25,7 @@ from app.clock import milliseconds
 from app.dead_letters import Buried, DeadLetters, End, Filter
 from app.delivery import Delivery
 from app.destinations.kana import KANA, KanaAccount
+from app.fates import LATER
 from app.keys import destination_key
 from app.ledger import days
 from app.log import LEASE_MS, Log
@@ -372,6 +373,17 @@ class LogMachine(RuleBasedStateMachine):
         self._the_days_add_up()
 
     @invariant()
+    def the_pipeline_has_received_all_that_does_not_wait_for_its_first_look(self) -> None:
+        late = map(delivery.decode, self._payloads("late:"))
+        fresh = self.log.census().waiting + sum(not one.received for one in late)
+        whole = Counter[str]()
+        for hour in self.store.scan_iter(destination_key("kable", "hour:") + "*"):
+            for counts in map(msgpack.decode, self.store.hvals(hour)):
+                whole.update(counts)
+        received = sum(n for word, n in whole.items() if not word.startswith(LATER))
+        assert received == len(self.accepted) - fresh
+
+    @invariant()
     def every_letter_that_is_replayed_is_counted_once(self) -> None:
         replaying, retried = (
             self.store.hgetall(destination_key("kable", name)) for name in ("replaying", "retried")
@@ -442,7 +454,8 @@ class LogMachine(RuleBasedStateMachine):
     def _settlement(self, head: Head, verb: str, wait: int) -> Settlement:
         match verb:
             case "retry" | "block":
-                return Settlement(head, verb, wait, delivery.encode(head.delivery))
+                waits = structs.replace(head.delivery, received=True)
+                return Settlement(head, verb, wait, delivery.encode(waits))
             case "bury":
                 return buried_unsent(head, "rejected", "why", self.now)
             case "behind":
@@ -482,6 +495,10 @@ class LogMachine(RuleBasedStateMachine):
         for partition in range(2 * ACCOUNT.partitions):
             pipe.hkeys(destination_key("kable", name) + str(partition))
         return {b"%d-%s" % (p, entry) for p, some in enumerate(pipe.execute()) for entry in some}
+
+    def _payloads(self, name: str) -> Iterator[bytes]:
+        for partition in range(2 * ACCOUNT.partitions):
+            yield from self.store.hvals(destination_key("kable", name) + str(partition))
 
     def _places(self) -> set[str]:
         return set(self._placed())
@@ -553,7 +570,11 @@ def _place(head: Head) -> tuple[int, list[int]]:
 
 
 def _parts(whole: Delivery, number: int) -> tuple[Delivery, ...]:
-    return tuple(structs.replace(whole, id=f"{whole.id}#{n + 1}") for n in range(number))
+    """The first stands for the whole, where that was received already."""
+    return tuple(
+        structs.replace(whole, id=f"{whole.id}#{n}", received=whole.received and n == 1)
+        for n in range(1, number + 1)
+    )
 
 
 @pytest.mark.timeout(120)

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Raw
 
 from app.delivery import Delivery
 from app.moves import Settlement, Verb
-from app.segment import text
 
 TRACK = "track:"
 OTHER = "other"
@@ -35,8 +33,8 @@ Lane = Literal["live", "bulk"]
 
 
 class _Named(msgspec.Struct):
-    type: Raw = Raw(b"")
-    event: Raw = Raw(b"")
+    type: object = ""
+    event: object = ""
 
 
 _named = msgspec.json.Decoder(_Named)
@@ -47,11 +45,11 @@ def name(one: Delivery) -> str:
     """How the pipeline names the event of a delivery. Longer names are cut at 100 characters."""
     try:
         event = _named.decode(one.chosen_by)
-        type_ = text(event.type)
-        if type_ == "track":
-            return TRACK + _cut(text(event.event) or "")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return UNKNOWN
+    type_ = event.type if isinstance(event.type, str) else UNKNOWN
+    if type_ == "track":
+        return TRACK + _cut(event.event if isinstance(event.event, str) else "")
     return type_ if type_ in _TYPES else UNKNOWN
 
 

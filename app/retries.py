@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Self, cast
@@ -52,6 +52,18 @@ class Page:
 
     retries: tuple[Retry, ...]
     cursor: Place | None
+
+
+def merged(pages: Mapping[str, Page], limit: int) -> tuple[list[tuple[str, Retry]], Place | None]:
+    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
+    found = [(id_, retry) for id_, page in pages.items() for retry in page.retries]
+    found.sort(key=lambda pair: pair[1].place)
+    ends = [page.cursor for page in pages.values() if page.cursor is not None]
+    if len(found) > limit:
+        ends.append(found[limit - 1][1].place)
+    if not ends:
+        return found, None
+    return [pair for pair in found if pair[1].place <= min(ends)], min(ends)
 
 
 class Retries:

@@ -18,7 +18,7 @@ from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.opened import described, pretty
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
-from app.dead_letters import BadFilter, Buried, BuriedAgain, DeadLetters, Filter, Opened, Page
+from app.dead_letters import BadFilter, BuriedAgain, DeadLetters, Filter, Opened, merged
 from app.destination import CountsByFeature, Usage
 from app.destinations import KINDS
 from app.segment import Event
@@ -139,20 +139,6 @@ def _export(kept: dict[str, Kept], filter_: Filter, output: Path) -> None:
         for id_, one in kept.items():
             for opened in one.letters.opened(filter_):
                 file.write(msgspec.json.encode(items.exported(id_, opened)) + b"\n")
-
-
-def merged(pages: dict[str, Page], limit: int) -> tuple[list[tuple[str, Buried]], str | None]:
-    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
-    ends = [int(page.next_cursor) for page in pages.values() if page.next_cursor is not None]
-    found = sorted(
-        ((id_, one) for id_, page in pages.items() for one in page.items),
-        key=lambda pair: pair[1].at,
-        reverse=True,
-    )
-    if len(found) > limit:
-        ends.append(found[limit - 1][1].at)
-    end = max(ends, default=0)
-    return [pair for pair in found if pair[1].at >= end], str(end) if ends else None
 
 
 @contextmanager

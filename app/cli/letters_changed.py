@@ -22,7 +22,16 @@ from app.cli.letters import (
 from app.cli.tables import show_json
 from app.cli.who import who_it_is
 from app.dead_letters import End, Filter
-from app.operating import Absent, Conflict, DiscardSurvey, Operator, Wrong
+from app.operating import (
+    Absent,
+    Conflict,
+    DiscardSurvey,
+    Operator,
+    Wrong,
+    discard_announced,
+    letters,
+    participle,
+)
 from app.replays import Chosen as Letters
 from app.settings import Settings
 
@@ -93,7 +102,7 @@ def discard_letters(settings: Settings, wish: Discarding, *, as_json: bool) -> i
         show_json({"count": count})
     else:
         done = "was" if count == 1 else "were"
-        sys.stdout.write(f"{_letters(count)} {done} {_participle(wish.end)}\n")
+        sys.stdout.write(f"{letters(count)} {done} {participle(wish.end)}\n")
     return DONE
 
 
@@ -108,13 +117,12 @@ def _counted(aims: Sequence[Aim], wish: Discarding, *, as_json: bool) -> int:
 
 def _announced(aims: Sequence[Aim], wish: Discarding, verb: str) -> str:
     """How many letters, and of which of them an operator should know."""
-    unconfirmed = sum(aim.survey.unconfirmed for aim in aims)
-    told = f"{_letters(sum(aim.survey.count for aim in aims))} {verb} {_participle(wish.end)}"
-    if not unconfirmed or wish.end == "delivered":
-        return told
-    are = "is" if unconfirmed == 1 else "are"
-    doubt = f"{unconfirmed:,} of them {are} unconfirmed and may have been billed already"
-    return f"{told}; {doubt}: --delivered counts them so"
+    count, unconfirmed = (
+        sum(getattr(aim.survey, name) for aim in aims) for name in ("count", "unconfirmed")
+    )
+    told = discard_announced(DiscardSurvey(count, unconfirmed, 0), wish.end, verb)
+    doubtful = unconfirmed and wish.end != "delivered"
+    return f"{told}: --delivered counts them so" if doubtful else told
 
 
 def _destination(settings: Settings, wish: Discarding) -> str | None:
@@ -159,7 +167,7 @@ def _carry_out(operator: Operator, aim: Aim, wish: Discarding) -> int:
         try:
             operator.discard(aim.destination, aim.letters, wish.end, aim.survey, shown)
         except KeyboardInterrupt:
-            note(f"interrupted: {done:,} of {aim.survey.count:,} were {_participle(wish.end)}")
+            note(f"interrupted: {done:,} of {aim.survey.count:,} were {participle(wish.end)}")
             raise
     return done
 
@@ -173,11 +181,3 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         leave(f"--file: cannot read {file}: {error.strerror}", WRONG_USE)
-
-
-def _letters(count: int) -> str:
-    return "1 dead letter" if count == 1 else f"{count:,} dead letters"
-
-
-def _participle(end: End) -> str:
-    return "discarded for good" if end == "discarded" else "counted as delivered"

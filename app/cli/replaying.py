@@ -15,14 +15,13 @@ from app import items
 from app.cli.dead_letters import Chosen
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
 from app.cli.letters import expect_group, filter_of, opened_store, place_of
-from app.cli.moving import told
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show_json
 from app.cli.who import who_it_is
 from app.clock import milliseconds
 from app.dead_letters import Filter
-from app.destinations import KINDS
-from app.operating import Conflict, Operator, Wrong
+from app.moving import told
+from app.operating import Conflict, Operator, Wrong, announced, outcome
 from app.presence import alive_since
 from app.readiness import standing_still
 from app.replays import Chosen as Letters
@@ -79,41 +78,6 @@ def _nothing(survey: Survey) -> str:
     return f"{match} unconfirmed: {NAME_THEM}"
 
 
-def announced(survey: Survey, account: DestinationSettings, rate: float) -> Iterator[str]:
-    """What an operator should know before a replay, a sentence each."""
-    letters = "dead letter" if survey.count == 1 else "dead letters"
-    yield f"{survey.count:,} {letters} of {account.id}, at most {rate:g} a second"
-    belated = KINDS[account.kind].belated
-    if survey.closed_period is None:
-        yield f"too many to look how many fall in a billing period that is closed: {belated}"
-    elif survey.closed_period:
-        fall = "falls" if survey.closed_period == 1 else "fall"
-        yield f"{survey.closed_period:,} {fall} in a billing period that is closed: {belated}"
-    if survey.unconfirmed:
-        yield f"{survey.unconfirmed:,} {_are(survey.unconfirmed)} unconfirmed: may be billed twice"
-    if survey.left_out:
-        are = _are(survey.left_out)
-        yield f"{survey.left_out:,} more {are} unconfirmed and left out: {NAME_THEM}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def outcome(replay: Replay) -> str:
-    """What a replay has come to, in a line."""
-    named_counts = {
-        "delivered": replay.delivered,
-        "skipped": replay.skipped,
-        "dead again": replay.dead,
-        "unmapped": replay.unmapped,
-        "under way": replay.under_way,
-    }
-    told = ", ".join(f"{count:,} {name}" for name, count in named_counts.items() if count)
-    state = f"{replay.state}: {replay.replayed:,} of {replay.total:,} replayed"
-    return f"{state} ({told})" if told else state
-
-
 def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Letters]:
     """The destination, and the letters by their ids or a filter."""
     filter_, destination = filter_of(wish.chosen), wish.chosen.destination
@@ -144,12 +108,12 @@ def _counted(
         show_json(items.survey(survey))
     else:
         rate = wish.rate or default_rate(account)
-        sys.stdout.write("would replay " + _sentences(announced(survey, account, rate)))
+        sys.stdout.write("would replay " + _sentences(announced(survey, account, rate, NAME_THEM)))
     return DONE
 
 
 def _confirm(survey: Survey, account: DestinationSettings, wish: Replaying) -> None:
-    about = _sentences(announced(survey, account, wish.rate or default_rate(account)))
+    about = _sentences(announced(survey, account, wish.rate or default_rate(account), NAME_THEM))
     if wish.yes:
         return
     if not sys.stdin.isatty():

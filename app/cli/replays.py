@@ -9,12 +9,11 @@ from rich.text import Text
 
 from app import items
 from app.cli.exits import DONE, FAILED, leave
-from app.cli.moving import told
 from app.cli.reach import named, reached
-from app.cli.replaying import outcome
 from app.cli.tables import printable, show, show_json
 from app.cli.who import who_it_is
-from app.operating import Absent, Conflict, Operator, described
+from app.moving import told
+from app.operating import Absent, Conflict, Operator, described, outcome
 from app.replays import Replay, Replays
 from app.settings import Settings
 

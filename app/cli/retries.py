@@ -1,6 +1,6 @@
 """`relay retries list`: what waits to be tried again, in the order in which it is due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -10,7 +10,7 @@ from app.cli.exits import DONE, WRONG_USE, leave, note
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
 from app.log import Log
-from app.retries import Page, Place, Retries, Retry
+from app.retries import Place, Retries, merged
 from app.settings import Settings
 
 COLUMNS = (
@@ -45,18 +45,6 @@ def list_page(
     if next_cursor:
         note(f"there are more: --cursor {next_cursor}")
     return DONE
-
-
-def merged(pages: Mapping[str, Page], limit: int) -> tuple[list[tuple[str, Retry]], Place | None]:
-    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
-    found = [(id_, retry) for id_, page in pages.items() for retry in page.retries]
-    found.sort(key=lambda pair: pair[1].place)
-    ends = [page.cursor for page in pages.values() if page.cursor is not None]
-    if len(found) > limit:
-        ends.append(found[limit - 1][1].place)
-    if not ends:
-        return found, None
-    return [pair for pair in found if pair[1].place <= min(ends)], min(ends)
 
 
 def _place(cursor: str | None) -> Place | None:

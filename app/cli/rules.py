@@ -11,12 +11,12 @@ from rich.text import Text
 
 from app import items
 from app.cli.exits import DONE, FAILED, WRONG_USE, leave, note
-from app.cli.moving import told
 from app.cli.reach import reached, ruled
 from app.cli.tables import printable, show, show_json
 from app.cli.who import who_it_is
 from app.destinations import KINDS
 from app.mapping import BadRule, Rule
+from app.moving import told
 from app.operating import Absent, Conflict, Operator
 from app.rules import Rules
 from app.settings import Settings

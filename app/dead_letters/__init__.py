@@ -3,15 +3,18 @@
 from app.dead_letters.burial import Burial
 from app.dead_letters.edit import BadPayload
 from app.dead_letters.filter import BadFilter, Filter
-from app.dead_letters.found import Group, Opened, Page
+from app.dead_letters.found import Group, Opened, Page, merged
 from app.dead_letters.index import Buried
 from app.dead_letters.kept import (
     BuriedAgain,
     Changed,
     DeadLetters,
     End,
+    unheard,
 )
 from app.dead_letters.letters import Letter, decode, encode, letter
+from app.dead_letters.neighbours import Neighbours, neighbours
+from app.dead_letters.trends import trends
 
 __all__ = [
     "BadFilter",
@@ -25,9 +28,14 @@ __all__ = [
     "Filter",
     "Group",
     "Letter",
+    "Neighbours",
     "Opened",
     "Page",
     "decode",
     "encode",
     "letter",
+    "merged",
+    "neighbours",
+    "trends",
+    "unheard",
 ]

@@ -1,6 +1,6 @@
 """What reading the dead letters of a destination finds: groups, pages, opened letters. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.dead_letters.burial import Burial
@@ -30,10 +30,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some letters, the newest first; None as `next_cursor` says that there are no more."""
+    """Some letters, the newest first; None as `next_cursor` says that there are no more.
+
+    They are what matched of the `looked` letters that it looked at.
+    """
 
     items: tuple[Buried, ...]
     next_cursor: str | None
+    looked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,20 @@ class Lying:
     at: int
     packed: bytes
     payload: bytes
+
+
+def merged(pages: Mapping[str, Page], limit: int) -> tuple[list[tuple[str, Buried]], str | None]:
+    """The pages of several destinations as one: as far as all of them reach, then a cursor."""
+    ends = [int(page.next_cursor) for page in pages.values() if page.next_cursor is not None]
+    found = sorted(
+        ((id_, one) for id_, page in pages.items() for one in page.items),
+        key=lambda pair: pair[1].at,
+        reverse=True,
+    )
+    if len(found) > limit:
+        ends.append(found[limit - 1][1].at)
+    end = max(ends, default=0)
+    return [pair for pair in found if pair[1].at >= end], str(end) if ends else None
 
 
 def newest(_count: int, _first: object, last: Sequence[tuple[bytes, float]]) -> float:

@@ -1,6 +1,6 @@
 """The dead letters of one destination: find, count, open, edit and discard them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha1
 from itertools import islice
 from typing import Literal, cast
@@ -27,6 +27,10 @@ DISCARDED_AT_ONCE = 50
 OPENED_AT_ONCE = 50
 
 End = Literal["discarded", "delivered"]
+
+
+def unheard(_count: int) -> None:
+    """Hears of no progress."""
 
 
 class Changed(Exception):
@@ -84,10 +88,10 @@ class DeadLetters:
             found += self._index.read(filter_, entries)
             looked += len(entries)
             if len(found) > limit:
-                return Page(tuple(found[:limit]), str(found[limit - 1].at))
+                return Page(tuple(found[:limit]), str(found[limit - 1].at), looked)
             if looked >= LOOKED_MAX:
-                return Page(tuple(found), str(entries[-1][0]))
-        return Page(tuple(found), None)
+                return Page(tuple(found), str(entries[-1][0]), looked)
+        return Page(tuple(found), None, looked)
 
     def scan(
         self, filter_: Filter, before: int | None = None, after: int = -1
@@ -99,17 +103,33 @@ class DeadLetters:
         for look in self.looks(filter_, before, after):
             yield from look.found
 
-    def looks(self, filter_: Filter, before: int | None = None, after: int = -1) -> Iterator[Look]:
-        """The same by pages of the best index for the filter, so that one may stop and go on."""
-        span = _span(filter_, before, after)
+    def looks(
+        self,
+        filter_: Filter,
+        before: int | None = None,
+        after: int = -1,
+        looked: Callable[[int], None] = unheard,
+    ) -> Iterator[Look]:
+        """The same by pages of the best index for the filter, so that one may stop and go on.
+
+        `looked` hears at how many letters it has looked, and may end it with an exception.
+        """
+        span, total = _span(filter_, before, after), 0
         for entries in self._index.entries(filter_, span, STEP, newest_first=False):
             yield Look(self._index.read(filter_, entries), len(entries), entries[-1][0])
+            total += len(entries)
+            looked(total)
 
-    def count(self, filter_: Filter, before: int | None = None, after: int = -1) -> int:
+    def count(
+        self,
+        filter_: Filter,
+        before: int | None = None,
+        looked: Callable[[int], None] = unheard,
+    ) -> int:
         """How many `scan` would find; without a scan where an index knows."""
         if filter_.scans:
-            return sum(1 for _ in self.scan(filter_, before, after))
-        low, high = _span(filter_, before, after).ends
+            return sum(len(one.found) for one in self.looks(filter_, before, looked=looked))
+        low, high = _span(filter_, before).ends
         pipe = self._store.pipeline(transaction=False)
         for key in self._index.sets(filter_):
             pipe.zcount(key, low, high)
@@ -133,11 +153,16 @@ class DeadLetters:
         """All that match, the oldest first, each with its delivery; read in pages."""
         found = self.scan(filter_, before)
         while some := list(islice(found, OPENED_AT_ONCE)):
-            deliveries = destination_key(self._account.id, "dead:deliveries")
-            payloads = self._store.hmget(deliveries, [one.key for one in some])
-            for one, payload in zip(some, cast("list[bytes | None]", payloads), strict=True):
-                if payload is not None:
-                    yield Opened(one.key, one.at, one.letter, delivery.decode(payload))
+            yield from self.deliveries(some)
+
+    def deliveries(self, found: Sequence[Buried]) -> Iterator[Opened]:
+        """Those of these letters that are still there, each with its delivery; one call."""
+        keys = [one.key for one in found]
+        deliveries = destination_key(self._account.id, "dead:deliveries")
+        payloads = self._store.hmget(deliveries, keys) if keys else []
+        for one, payload in zip(found, cast("list[bytes | None]", payloads), strict=True):
+            if payload is not None:
+                yield Opened(one.key, one.at, one.letter, delivery.decode(payload))
 
     def edit(self, id_: str, event: bytes, accepts: Collection[str]) -> Opened | None:
         """Give a letter another event, of a type that the destination accepts; None without it.

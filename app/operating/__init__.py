@@ -1,5 +1,6 @@
 """What operators do, written once for the command line, the API and the pages of the console."""
 
+from app.operating.announced import announced, discard_announced, letters, outcome, participle
 from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
 from app.operating.refusals import Absent, Conflict, Refused, Wrong
 from app.operating.targets import DiscardSurvey, described
@@ -14,5 +15,10 @@ __all__ = [
     "Resumed",
     "RuleAdded",
     "Wrong",
+    "announced",
     "described",
+    "discard_announced",
+    "letters",
+    "outcome",
+    "participle",
 ]

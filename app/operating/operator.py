@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import redis
 
 from app.actions import Actions
-from app.dead_letters import DeadLetters, End, Opened
+from app.dead_letters import DeadLetters, End, Opened, unheard
 from app.destinations import KINDS
 from app.flags import Flagged, Flags
 from app.mapping import Rule
@@ -42,10 +42,6 @@ class Resolved:
 
     flags: tuple[Flagged, ...]
     missing: tuple[str, ...]
-
-
-def _unseen(_done: int) -> None:
-    """Shows no progress."""
 
 
 class Operator:
@@ -97,11 +93,16 @@ class Operator:
         self.edit(destination, letter, event)
         return self.replay(destination, (letter,), rate)
 
-    def replay_survey(self, destination: str, chosen: Chosen) -> Survey:
-        """What a replay would take; give it to `replay`, so that it takes no more."""
+    def replay_survey(
+        self, destination: str, chosen: Chosen, looked: Callable[[int], None] = unheard
+    ) -> Survey:
+        """What a replay would take; give it to `replay`, so that it takes no more.
+
+        `looked` hears at how many letters a scan has looked, and may end it with an exception.
+        """
         account = self._configured(destination)
         with refusals():
-            return Replays(self._store, account).dry_run(chosen)
+            return Replays(self._store, account).dry_run(chosen, looked)
 
     def replay(
         self,
@@ -139,9 +140,11 @@ class Operator:
         why = "the newest 100 of a destination are kept"
         raise Absent("unknown_replay", f"there is no replay {replay}: {why}")
 
-    def discard_survey(self, destination: str, chosen: Chosen) -> DiscardSurvey:
+    def discard_survey(
+        self, destination: str, chosen: Chosen, looked: Callable[[int], None] = unheard
+    ) -> DiscardSurvey:
         """What a discard would take; give it to `discard`, so that it takes no more."""
-        return surveyed(DeadLetters(self._store, self.account(destination)), chosen)
+        return surveyed(DeadLetters(self._store, self.account(destination)), chosen, looked)
 
     def discard(
         self,
@@ -149,7 +152,7 @@ class Operator:
         chosen: Chosen,
         end: End = "discarded",
         survey: DiscardSurvey | None = None,
-        progress: Callable[[int], None] = _unseen,
+        progress: Callable[[int], None] = unheard,
     ) -> int:
         """Let go of letters for good; how many. `progress` hears how many are gone by now.
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import msgspec
 
-from app.dead_letters import DeadLetters, End, Filter
+from app.dead_letters import DeadLetters, End, Filter, unheard
 from app.operating.refusals import Wrong
 from app.replays import IDS_MAX, UNCONFIRMED, Chosen
 
@@ -41,7 +41,9 @@ def described(chosen: Chosen) -> str:
     return f"{len(chosen)} by id"
 
 
-def surveyed(letters: DeadLetters, chosen: Chosen) -> DiscardSurvey:
+def surveyed(
+    letters: DeadLetters, chosen: Chosen, looked: Callable[[int], None] = unheard
+) -> DiscardSurvey:
     """Raises Wrong for more ids than one call takes."""
     before = letters.end()
     if not isinstance(chosen, Filter):
@@ -51,8 +53,8 @@ def surveyed(letters: DeadLetters, chosen: Chosen) -> DiscardSurvey:
     unconfirmed = 0
     if chosen.reason in (None, UNCONFIRMED):
         unnamed = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-        unconfirmed = letters.count(unnamed, before)
-    return DiscardSurvey(letters.count(chosen, before), unconfirmed, before)
+        unconfirmed = letters.count(unnamed, before, looked)
+    return DiscardSurvey(letters.count(chosen, before, looked), unconfirmed, before)
 
 
 def target(letters: DeadLetters, chosen: Chosen, survey: DiscardSurvey) -> Target:

@@ -1,5 +1,6 @@
 """The replays of one destination as the store keeps them: begun, moved, cancelled, told of."""
 
+from collections.abc import Callable
 from typing import cast
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import msgspec
 import redis
 
 from app.clock import Clock
-from app.dead_letters import DeadLetters, Filter
+from app.dead_letters import DeadLetters, Filter, unheard
 from app.keys import destination_key
 from app.replays.replay import RATE_MAX, Replay, decode, default_rate
 from app.replays.step import News, Stepper
@@ -59,9 +60,9 @@ class Replays:
         self._surveyor = Surveyor(store, account, letters)
         self._stepper = Stepper(store, account.id, self._scripts, letters)
 
-    def dry_run(self, chosen: Chosen) -> Survey:
-        """What `begin` would take. Raises TooManyIds."""
-        return self._surveyor.survey(chosen, self._now())
+    def dry_run(self, chosen: Chosen, looked: Callable[[int], None] = unheard) -> Survey:
+        """What `begin` would take; `looked` hears how far a scan is. Raises TooManyIds."""
+        return self._surveyor.survey(chosen, self._now(), looked)
 
     def begin(
         self, chosen: Chosen, rate: float | None, who: str, survey: Survey | None = None

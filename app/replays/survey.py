@@ -1,6 +1,6 @@
 """Which letters a replay is about, and what an operator should know of them before it begins."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,7 +11,7 @@ import redis
 
 from app import dead_letters, delivery
 from app.billing import closed_before
-from app.dead_letters import Burial, Buried, DeadLetters, Filter
+from app.dead_letters import Burial, Buried, DeadLetters, Filter, unheard
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.segment import Event
@@ -63,8 +63,11 @@ class Surveyor:
         self._account = account
         self._letters = letters
 
-    def survey(self, chosen: Chosen, now: int) -> Survey:
-        """The letters that there are; `now` is in ms since the epoch. Raises TooManyIds."""
+    def survey(self, chosen: Chosen, now: int, looked: Callable[[int], None] = unheard) -> Survey:
+        """The letters that there are; `now` is in ms since the epoch. Raises TooManyIds.
+
+        `looked` hears at how many letters a scan has looked, and may end it with an exception.
+        """
         before = self._letters.end()
         end = closed_before(datetime.fromtimestamp(now / 1000, UTC), self._account.billing_day)
         if not isinstance(chosen, Filter):
@@ -73,17 +76,18 @@ class Surveyor:
             return Survey(count, self._unconfirmed(named), closed, before)
         count, closed = self._known(chosen, before), None
         if count <= DATED_MAX:
-            looks = self._letters.looks(chosen, before)
+            looks = self._letters.looks(chosen, before, looked=looked)
             keys = (one.key for look in looks for one in taken(chosen, look.found))
             count, closed = self._counted(keys, end)
         unconfirmed = count if chosen.reason == UNCONFIRMED else 0
-        return Survey(count, unconfirmed, closed, before, self._left_out(chosen, before))
+        left_out = self._left_out(chosen, before, looked)
+        return Survey(count, unconfirmed, closed, before, left_out)
 
-    def _left_out(self, chosen: Filter, before: int) -> int:
+    def _left_out(self, chosen: Filter, before: int, looked: Callable[[int], None]) -> int:
         if chosen.reason is not None:
             return 0
         doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-        return self._letters.count(doubtful, before)
+        return self._letters.count(doubtful, before, looked)
 
     def placed(self, ids: Sequence[str], before: int) -> list[str]:
         """The keys of those letters that lie before a place, each once, the oldest first.

@@ -13,9 +13,8 @@ from typer.testing import CliRunner
 from app import dead_letters, delivery, items
 from app.actions import Actions
 from app.cli import relay as command
-from app.cli.letters import merged
 from app.cli.opened import described
-from app.dead_letters import Burial, Buried, DeadLetters, Filter, Opened, Page
+from app.dead_letters import Burial, Buried, DeadLetters, Filter, Opened, Page, merged
 from app.dead_letters.edit import edited
 from app.delivery import Attempt, Delivery
 from app.destination import Usage

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from app.actions import Actions
 from app.cli import relay as command
-from app.cli.replaying import announced
 from app.clock import milliseconds
 from app.dead_letters import DeadLetters, Filter
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
 from app.log import Log
 from app.moves import Leased, Reading, Settlement
+from app.operating import announced
 from app.presence import TICKS, announce_tick
 from app.replays import Replays, Survey
 from app.settings import DestinationSettings
@@ -193,12 +193,12 @@ def deliver(log: Log) -> None:
 
 def test_what_is_announced_says_what_late_and_unconfirmed_ones_mean() -> None:
     kable = KableAccount(id="kable", api_key="sk_test.x", kable_client_id="kci_x")
-    assert list(announced(Survey(1, 1, 1, before=9), kable, 50)) == [
+    assert list(announced(Survey(1, 1, 1, before=9), kable, 50, "")) == [
         "1 dead letter of kable, at most 50 a second",
         "1 falls in a billing period that is closed: Kable's invoices of that period are made and "
         "will not have them; whether a later one has them, Kable does not say",
         "1 is unconfirmed: may be billed twice",
     ]
     kana = KanaAccount(id="kana", api_key="prv_test_x")
-    [_, late] = announced(Survey(2, 0, None, before=9), kana, 9)
+    [_, late] = announced(Survey(2, 0, None, before=9), kana, 9, "")
     assert late.endswith("so it bills them in the current period")

@@ -13,14 +13,13 @@ from typer.testing import CliRunner
 from app.actions import Actions
 from app.append import Admission
 from app.cli import relay
-from app.cli.retries import merged
 from app.clock import milliseconds
 from app.delivery import Delivery, encode
 from app.destinations import ACCOUNTS
 from app.log import Log
 from app.moves import Leased, Reading, Settlement
 from app.presence import TICKS, WORKERS, Worker, announce, announce_tick
-from app.retries import Page, Place, Retry
+from app.retries import Page, Place, Retry, merged
 from app.settings import DestinationSettings, Settings, load
 from app.throttle import Throttle, fingerprint
 from tests.ingesting import serving

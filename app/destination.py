@@ -241,6 +241,7 @@ class Destination(Generic[AccountT]):
     ruled      whether mapping rules say what its events mean; its account has `rules` then
     unruled    (account) -> why they do not with its settings; empty when they do
     belated    what becomes of an event whose billing period is closed, in words for an operator
+    grace      how long after the end of a period it still bills what comes, in that period
     counts     how to ask what it counted itself, where it can say; the question records nothing
     """
 
@@ -262,6 +263,7 @@ class Destination(Generic[AccountT]):
     ruled: bool = False
     unruled: Callable[[AccountT], str] = _always_ruled
     belated: str = "their billing period is closed; look whether the destination still bills them"
+    grace: timedelta = timedelta(0)
     counts: CountsByDay[AccountT] | CountsByFeature[AccountT] | None = None
 
     def __post_init__(self) -> None:

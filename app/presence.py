@@ -68,14 +68,26 @@ def live_queues(store: redis.Redis, since: int) -> frozenset[str]:
 
 def live_processes(store: redis.Redis, since: int) -> int:
     """How many processes the workers have that announced themselves at `since` (ms) or later."""
+    return sum(live_workers(store, since).values())
+
+
+def live_workers(store: redis.Redis, since: int) -> dict[str, int]:
+    """The workers that announced themselves at `since` (ms) or later, and their processes."""
     found = cast("list[bytes]", store.zrangebyscore(PROCESSES, since, "+inf"))  # redis-py: a union
-    return sum(int(member.rpartition(b" ")[2]) for member in found)
+    parts = (member.decode().rpartition(" ") for member in found)
+    return {name: int(processes) for name, _, processes in parts}
 
 
 def ticking(store: redis.Redis, since: int) -> bool:
     """Whether the tick has announced itself at `since` (ms since the epoch) or later."""
+    last = last_tick(store)
+    return last is not None and last >= since
+
+
+def last_tick(store: redis.Redis) -> int | None:
+    """When the tick announced itself last (ms since the epoch); None when not within a day."""
     last = store.get(TICKS)
-    return last is not None and int(last) >= since
+    return None if last is None else int(last)
 
 
 def alive_since(now: int) -> int:

@@ -1,6 +1,6 @@
 """The newest finished deliveries, in a bounded ring: for traces, and for the latency."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -10,6 +10,7 @@ import redis
 from app.keys import destination_key
 
 READ_AT_ONCE = 50
+MS_MIN = 1_000  # of less time a pace says nothing
 
 
 Finish = Literal["delivered", "skipped", "filtered", "before_cutover", "dry_run"]
@@ -48,6 +49,7 @@ class Latency:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[Finished, ...])
+_counter = msgspec.msgpack.Decoder(tuple[msgspec.Raw, ...])
 
 
 def encode(finished: Iterable[Finished]) -> bytes:
@@ -64,6 +66,18 @@ def newest(store: redis.Redis, destination: str, settlements: int) -> Iterator[S
         for kept in cast("list[bytes]", store.lrange(key, begin, end)):
             at, _, told = kept.partition(b" ")
             yield from (Settled(one, int(at)) for one in reversed(_decoder.decode(told)))
+
+
+def pace(kept: Sequence[bytes], now: int) -> float | None:
+    """How many a second were finished by now, over these settlements; the newest come first.
+
+    None when there are none. While nothing is finished it falls.
+    """
+    if not kept:
+        return None
+    parted = [one.partition(b" ") for one in kept]
+    finished = sum(len(_counter.decode(told)) for _, _, told in parted)
+    return finished / (max(MS_MIN, now - int(parted[-1][0])) / 1000)
 
 
 def latency(newest: Iterable[Settled]) -> Latency:

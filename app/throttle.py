@@ -3,10 +3,11 @@
 What changes it is logged once, by whoever changed it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import redis
 import structlog
@@ -146,23 +147,26 @@ class Throttle:
         return resumed
 
     def state(self) -> State:
-        limited, until, why, cause, failures, probing, *paused = self._scripts.run(
-            "state", self._rate
-        )
-        by, paused_why, paused_cause, at, credentials = (word.decode() for word in paused)
-        return State(
-            limited_rate=float(limited) if limited else None,
-            held_until=int(until) if until else None,
-            held_why=why.decode(),
-            cause=cause.decode(),
-            failures=int(failures),
-            probing=probing == 1,
-            paused_by=by,
-            paused_why=paused_why,
-            paused_cause=paused_cause,
-            paused_at=int(at) if at else None,
-            credentials=credentials,
-        )
+        return decode(self._scripts.run("state", self._rate))
+
+
+def decode(answer: Sequence[Any]) -> State:
+    """The state that state.lua answers."""
+    limited, until, why, cause, failures, probing, *paused = answer
+    by, paused_why, paused_cause, at, credentials = (word.decode() for word in paused)
+    return State(
+        limited_rate=float(limited) if limited else None,
+        held_until=int(until) if until else None,
+        held_why=why.decode(),
+        cause=cause.decode(),
+        failures=int(failures),
+        probing=probing == 1,
+        paused_by=by,
+        paused_why=paused_why,
+        paused_cause=paused_cause,
+        paused_at=int(at) if at else None,
+        credentials=credentials,
+    )
 
 
 def fingerprint(account: DestinationSettings, key: bytes) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
+from app.billing import GRACE
 from app.destination import (
     Answer,
     Batch,
@@ -168,6 +169,7 @@ KABLE = Destination(
     probe=authenticate,
     belated="Kable's invoices of that period are made and will not have them; whether a later one "
     "has them, Kable does not say",
+    grace=GRACE,
     counts=CountsByDay(count, counts.told),
 )
 

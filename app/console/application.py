@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from app import telemetry
 from app.console import faults, pages
 from app.console.access import Guard
+from app.console.api import metrics
 from app.console.desk import Desk
 from app.console.pages import login
 from app.console.session import Door
@@ -51,6 +52,7 @@ def console(settings: Settings) -> ASGIApp:
     app = FastAPI(title="Usage Relay", openapi_url=None, docs_url=None, lifespan=living)
     app.add_route("/healthz", _alive)
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.include_router(metrics.router(desk))
     login.register(app, desk)
     pages.register(desk)
     faults.register()

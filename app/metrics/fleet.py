@@ -20,6 +20,7 @@ from app.wake import queue_name
 
 PACE_OF_SETTLEMENTS = 20
 MICROSECONDS = 1_000
+QUESTIONS = 6
 
 Answers = Sequence[Any]
 
@@ -116,11 +117,11 @@ def _answers(
     for account, partitions in zip(accounts, sizes, strict=True):
         _ask(pipe, account, 2 * int(partitions or account.partitions), now)
     answers = pipe.execute()
-    asked = len(answers) // max(1, len(accounts))
-    return [answers[begin : begin + asked] for begin in range(0, len(answers), asked)]
+    return [answers[begin : begin + QUESTIONS] for begin in range(0, len(answers), QUESTIONS)]
 
 
 def _ask(pipe: redis.client.Pipeline, account: DestinationSettings, total: int, now: int) -> None:
+    """As many QUESTIONS, in the order in which `_seen` takes the answers."""
     scripts = Scripts(pipe, account.id, lambda: now)
     scripts.run("census", total)
     scripts.run("state", "" if account.rate is None else account.rate)

@@ -1,0 +1,1 @@
+"""What machines ask the console: the JSON API, and the metrics."""

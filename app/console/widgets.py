@@ -25,6 +25,7 @@ STATES: Final = {
     "paused": "bad",
     "orphaned": "fair",
 }
+PLACES: Final = {"finished": "good", "dead": "bad"}
 
 
 def address(path: str, **query: object) -> str:
@@ -54,6 +55,15 @@ def length(seconds: float | None) -> str:
 
 def state(word: str) -> ui.badge:
     return ui.badge(word, color=None).classes(f"relay-state relay-{STATES.get(word, 'fair')}")
+
+
+def place(word: str) -> ui.badge:
+    """Where a delivery is."""
+    return ui.badge(word, color=None).classes(f"relay-state relay-{PLACES.get(word, 'fair')}")
+
+
+def section(words: str) -> ui.label:
+    return ui.label(words).classes("relay-section").props("role=heading aria-level=2")
 
 
 def code(text: str, *, json: bool = True) -> None:

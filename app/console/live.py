@@ -1,0 +1,115 @@
+"""Parts of pages that follow the store, and readings of it that all open pages share."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, TypeVar
+
+import redis
+from nicegui import background_tasks, run, ui
+
+from app.console.widgets import nothing
+
+Found = TypeVar("Found")
+
+FIRST_S: Final = 0.5
+TICK_S: Final = 1.0
+AWAY_S: Final = 3.0
+KEPT_S: Final = 2.0
+REST: Final = 20
+READINGS_MAX: Final = 50
+
+
+class Shared:
+    """Each reading is made once at a time, and kept for two seconds and 20 times what it took.
+
+    So however many pages are open, they keep store and process busy for a twentieth at most.
+    """
+
+    def __init__(self) -> None:
+        self._readings: OrderedDict[Hashable, tuple[float, asyncio.Task[Any]]] = OrderedDict()
+
+    async def of(self, key: Hashable, read: Callable[[], Found]) -> Found:
+        """What `read` gave under this key, lately or now."""
+        until, task = self._readings.get(key, (0.0, None))
+        if task is None or (task.done() and (time.monotonic() >= until or _failed(task))):
+            task = background_tasks.create(self._read(key, read))
+            self._readings[key] = (0.0, task)
+            while len(self._readings) > READINGS_MAX:
+                self._readings.popitem(last=False)
+        found: Found = await asyncio.shield(task)
+        return found
+
+    def forget(self, key: Hashable) -> None:
+        """Read anew the next time, for something was changed."""
+        self._readings.pop(key, None)
+
+    async def _read(self, key: Hashable, read: Callable[[], Found]) -> Found:
+        began = time.monotonic()
+        found: Found = await run.io_bound(read)
+        took = time.monotonic() - began
+        kept = self._readings.get(key)
+        if kept is not None:
+            self._readings[key] = (time.monotonic() + max(KEPT_S, REST * took), kept[1])
+        return found
+
+
+class Live:
+    """A part of a page: shows what `read` gives, and again when it gives something else.
+
+    `again` tells after how many seconds to read once more; None for no more. A store that is away
+    is asked until it is back; what was shown before stays.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[Found]],
+        show: Callable[[Found], None],
+        again: Callable[[Found], float | None] = lambda _: None,
+    ) -> None:
+        self._read, self._show, self._again = read, show, again
+        self._shown: list[object] = []
+        self._due: float | None = None
+        self._looking = asyncio.Lock()
+
+    async def begin(self) -> "Live":
+        """Make it here. What takes longer than half a second comes after the page."""
+        self._place = ui.column().classes("relay-part")
+        with self._place:
+            nothing("Reading…")
+        first = background_tasks.create(self.look())
+        await asyncio.wait({first}, timeout=FIRST_S)
+        ui.timer(TICK_S, self._tick, immediate=False)
+        return self
+
+    async def look(self) -> None:
+        """Read now."""
+        async with self._looking:
+            try:
+                found = await self._read()
+            except redis.RedisError as away:
+                self._say_away(away)
+                return
+            wait = self._again(found)
+            self._due = None if wait is None else time.monotonic() + wait
+            if self._shown != [found] and not self._place.is_deleted:
+                self._shown = [found]
+                self._place.clear()
+                with self._place:
+                    self._show(found)
+
+    async def _tick(self) -> None:
+        if self._due is not None and time.monotonic() >= self._due:
+            await self.look()
+
+    def _say_away(self, away: redis.RedisError) -> None:
+        self._due = time.monotonic() + AWAY_S
+        if not self._shown and not self._place.is_deleted:
+            self._place.clear()
+            with self._place:
+                nothing(f"The store does not answer: {away}. It is asked again until it does.")
+
+
+def _failed(task: "asyncio.Task[Any]") -> bool:
+    return task.cancelled() or task.exception() is not None

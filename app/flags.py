@@ -70,6 +70,9 @@ class Flags:
         self._store = store
         self._key = destination_key(destination, "flags")
 
+    def count(self) -> int:
+        return self._store.hlen(self._key)
+
     def page(self, after: Place | None, limit: int, user: str | None = None) -> Page:
         """At most `limit` flags, the newest first; of this user, if one is named."""
         places = {_place(one): one for one in self._all() if user in (None, one.user)}

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import redis
 from nicegui import background_tasks, run, ui
 
+from app.console.faults import told
 from app.console.widgets import nothing
 
 Found = TypeVar("Found")
@@ -79,7 +80,9 @@ class Live:
         with self._place:
             nothing("Reading…")
         first = background_tasks.create(self.look())
-        await asyncio.wait({first}, timeout=FIRST_S)
+        done, _ = await asyncio.wait({first}, timeout=FIRST_S)
+        for one in done:
+            one.result()
         ui.timer(TICK_S, self._tick, immediate=False)
         return self
 
@@ -89,7 +92,7 @@ class Live:
             try:
                 found = await self._read()
             except redis.RedisError as away:
-                self._say_away(away)
+                self._say(away)
                 return
             wait = self._again(found)
             self._due = None if wait is None else time.monotonic() + wait
@@ -103,12 +106,12 @@ class Live:
         if self._due is not None and time.monotonic() >= self._due:
             await self.look()
 
-    def _say_away(self, away: redis.RedisError) -> None:
+    def _say(self, away: redis.RedisError) -> None:
         self._due = time.monotonic() + AWAY_S
         if not self._shown and not self._place.is_deleted:
             self._place.clear()
             with self._place:
-                nothing(f"The store does not answer: {away}. It is asked again until it does.")
+                nothing(told(away))
 
 
 def _failed(task: "asyncio.Task[Any]") -> bool:

@@ -66,6 +66,20 @@ def section(words: str) -> ui.label:
     return ui.label(words).classes("relay-section").props("role=heading aria-level=2")
 
 
+def choice(words: str, addresses: Mapping[str, str], chosen: str) -> None:
+    """Links among which one stands for what is shown."""
+    with ui.element("nav").classes("relay-choice").props(f'aria-label="{words}"'):
+        for name, there in addresses.items():
+            link = ui.link(name, there)
+            if name == chosen:
+                link.classes("relay-chosen").props("aria-current=page")
+
+
+def fault(words: str) -> None:
+    """Says what is wrong with what was asked for."""
+    ui.label(words).classes("relay-fault").props("role=alert")
+
+
 def code(text: str, *, json: bool = True) -> None:
     """The text, coloured where it is JSON, with a button that copies it."""
     shown = text[:CODE_MAX]

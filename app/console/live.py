@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final, TypeVar
 
 import redis
-from nicegui import background_tasks, run, ui
+from nicegui import background_tasks, ui
 
 from app.console.faults import told
 from app.console.widgets import nothing
@@ -17,15 +17,14 @@ Found = TypeVar("Found")
 FIRST_S: Final = 0.5
 TICK_S: Final = 1.0
 AWAY_S: Final = 3.0
-KEPT_S: Final = 2.0
 REST: Final = 20
 READINGS_MAX: Final = 50
 
 
 class Shared:
-    """Each reading is made once at a time, and kept for two seconds and 20 times what it took.
+    """Each reading is made once at a time, and kept for 20 times as long as it took.
 
-    So however many pages are open, they keep store and process busy for a twentieth at most.
+    So however many pages show it, they keep store and process busy for a twentieth at most.
     """
 
     def __init__(self) -> None:
@@ -48,11 +47,11 @@ class Shared:
 
     async def _read(self, key: Hashable, read: Callable[[], Found]) -> Found:
         began = time.monotonic()
-        found: Found = await run.io_bound(read)
+        found: Found = await asyncio.to_thread(read)
         took = time.monotonic() - began
         kept = self._readings.get(key)
         if kept is not None:
-            self._readings[key] = (time.monotonic() + max(KEPT_S, REST * took), kept[1])
+            self._readings[key] = (time.monotonic() + REST * took, kept[1])
         return found
 
 

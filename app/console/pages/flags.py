@@ -1,9 +1,10 @@
 """Flags: what somebody has to do at a destination by hand, and that it was done."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from nicegui import run, ui
+from nicegui import ui
 from starlette.requests import Request
 
 from app import items, operating
@@ -161,7 +162,7 @@ class _Listed:
         if not await confirmed(question(len(chosen)), "Resolve", detail=RESOLVED):
             return
         verbs = operating.Operator(self._desk.store, self._desk.settings, self._operator.name)
-        done = await run.io_bound(verbs.resolve, self._destination, chosen)
+        done = await asyncio.to_thread(verbs.resolve, self._destination, chosen)
         ui.notify(outcome(done.flags, done.missing))
         self._chosen = set()
         self._shared.forget(self._key)

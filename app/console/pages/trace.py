@@ -119,9 +119,9 @@ def _form(asked: dict[str, str], sources: Sequence[str]) -> None:
         for box in boxes.values():
             box.props("dense outlined stack-label")
         ui.button("Trace", icon="timeline").props("unelevated no-caps type=submit")
-    ui.label("Name the user when many deliveries wait: then only his are looked through.").classes(
-        "relay-note"
-    )
+    ui.label(
+        "Name the user when many deliveries wait: then only that user's are looked through."
+    ).classes("relay-note")
 
 
 def _show(settings: Settings, wanted: Wanted, found: Sequence[Trace]) -> None:

@@ -45,6 +45,7 @@ def test_a_dialog_that_is_left_resolves_nothing(page: Page, flags: Flags) -> Non
     page.goto("/flags?user=bob")
     page.get_by_role("row", name="bob").get_by_role("checkbox").click()
     page.get_by_role("button", name="Resolve 1 chosen").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Resolve this flag?")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert len(users(flags)) == len(USERS)

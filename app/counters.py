@@ -51,6 +51,11 @@ def tally(store: redis.Redis, source: str) -> Tally:
     )
 
 
+def samples(store: redis.Redis, source: str, code: str) -> list[bytes]:
+    """What was refused under a code, as JSON; the newest first, at most ten."""
+    return cast("list[bytes]", store.lrange(SourceKeys(source).refused(code), 0, -1))
+
+
 class Counters:
     """Counts in memory and, with `flush`, in the store."""
 

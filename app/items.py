@@ -3,7 +3,7 @@
 Moments are ISO 8601 in UTC. Events stand there as their own bytes, so that no number is rounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Raw
@@ -13,8 +13,10 @@ from app.counters import Tally
 from app.dead_letters import Group, Letter, Opened
 from app.delivery import Attempt
 from app.fates import named
+from app.findings import Finding
 from app.flags import Flagged
 from app.ledger import Day
+from app.operating import Discard, DiscardSurvey
 from app.pipeline import WORDS, Fates, Named, Numbers, Pipeline
 from app.replays import Replay, Survey
 from app.retries import Retry
@@ -82,6 +84,16 @@ def source(source: str, tally: Tally) -> Item:
         "unrouted": tally.unrouted,
         "refused": sum(tally.refused.values()),
         "refused_by_code": dict(tally.refused),
+    }
+
+
+def rejections(source: str, code: str, count: int, samples: Sequence[bytes]) -> Item:
+    """What of a source was refused under a code; the samples are the newest, at most ten."""
+    return {
+        "source": source,
+        "code": code,
+        "count": count,
+        "samples": [Raw(sample) for sample in samples],
     }
 
 
@@ -237,6 +249,29 @@ def survey(found: Survey) -> Item:
         "closed_period": found.closed_period,
         "left_out": found.left_out,
     }
+
+
+def discard_survey(found: DiscardSurvey) -> Item:
+    """What a dry run of a discard answers."""
+    return {"count": found.count, "unconfirmed": found.unconfirmed}
+
+
+def discard(one: Discard) -> Item:
+    return {
+        "id": one.id,
+        "destination": one.destination,
+        "state": one.state,
+        "total": one.total,
+        "discarded": one.discarded,
+        "who": one.who,
+        "began_at": instant(one.began_at),
+        "ended_at": None if one.ended_at is None else instant(one.ended_at),
+    }
+
+
+def finding(one: Finding) -> Item:
+    """How a part was found, and what to do about it."""
+    return {"part": one.part, "state": one.state, "found": one.found, "advice": one.advice}
 
 
 def attempt(tried: Attempt) -> Item:

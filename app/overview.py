@@ -30,10 +30,12 @@ def standings(store: redis.Redis, settings: Settings, since: int) -> list[Standi
     return [*named, *_orphaned(store, orphans(store, settings))]
 
 
-def standing_of(store: redis.Redis, account: DestinationSettings, since: int) -> Standing:
-    """One destination of the settings; workers count when announced since then (ms)."""
+def standing_of(
+    store: redis.Redis, account: DestinationSettings, since: int, *, configured: bool = True
+) -> Standing:
+    """One destination; workers count when announced since then (ms)."""
     served = queue_name(account.queue) in live_queues(store, since)
-    return _standing(store, account, served=served)
+    return _standing(store, account, served=served, configured=configured)
 
 
 def known(store: redis.Redis, settings: Settings) -> list[DestinationSettings]:

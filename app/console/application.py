@@ -9,17 +9,18 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import telemetry
 from app.console import faults, pages
 from app.console.access import Guard
-from app.console.api import metrics
+from app.console.api import api, metrics
 from app.console.desk import Desk
 from app.console.pages import login
 from app.console.session import Door
 from app.console.watch import Watch
 from app.destinations import ACCOUNTS
+from app.operating import Discards
 from app.settings import Settings, load_or_exit
 from app.store import connect
 
@@ -44,13 +45,17 @@ def console(settings: Settings) -> ASGIApp:
     store = connect(settings.store_url.get_secret_value())
     desk = Desk(store, settings, Door(settings.operators), Watch(store, settings))
 
+    discards = Discards()
+
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
+        discards.close()
         store.close()
 
     app = FastAPI(title="Usage Relay", openapi_url=None, docs_url=None, lifespan=living)
     app.add_route("/healthz", _alive)
+    app.mount("/api", _at_root(api(desk, discards)))
     app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(metrics.router(desk))
     login.register(app, desk)
@@ -67,6 +72,15 @@ def console(settings: Settings) -> ASGIApp:
         binding_refresh_interval=None,
     )
     return Guard(app, desk.door)
+
+
+def _at_root(app: ASGIApp) -> ASGIApp:
+    """An application whose routes are whole paths, though it is mounted below one."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "root_path": scope.get("app_root_path", "")}, receive, send)
+
+    return called
 
 
 async def _alive(_: Request) -> JSONResponse:

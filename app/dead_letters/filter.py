@@ -88,10 +88,10 @@ def _moment(name: str, value: str) -> int:
     """A moment without an offset is taken as UTC."""
     try:
         parsed = datetime.fromisoformat(value.strip().upper())
-    except ValueError:
+        at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         expected = "expected a moment such as 2026-05-01 or 2026-05-01T09:30:00Z"
         raise BadFilter(name, f"{expected}, found {value!r}") from None
-    at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
     return round(at.timestamp() * 1000)
 
 

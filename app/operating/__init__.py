@@ -1,6 +1,7 @@
 """What operators do, written once for the command line, the API and the pages of the console."""
 
 from app.operating.announced import announced, discard_announced, letters, outcome, participle
+from app.operating.discards import Discard, Discards
 from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
 from app.operating.refusals import Absent, Conflict, Refused, Wrong
 from app.operating.targets import DiscardSurvey, described
@@ -8,7 +9,9 @@ from app.operating.targets import DiscardSurvey, described
 __all__ = [
     "Absent",
     "Conflict",
+    "Discard",
     "DiscardSurvey",
+    "Discards",
     "Operator",
     "Refused",
     "Resolved",

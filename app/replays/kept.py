@@ -1,5 +1,6 @@
 """The replays of one destination as the store keeps them: begun, moved, cancelled, told of."""
 
+import re
 from collections.abc import Callable
 from typing import cast
 from uuid import uuid4
@@ -15,6 +16,8 @@ from app.replays.step import News, Stepper
 from app.replays.survey import Chosen, Survey, Surveyor
 from app.scripts import Argument, Scripts
 from app.settings import DestinationSettings
+
+_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class ReplayRunning(Exception):
@@ -102,9 +105,11 @@ class Replays:
 
     def cancel(self, id_: str) -> bool:
         """Move no more; what is under way goes on and still counts. False when it had ended."""
-        return bool(self._scripts.run("cancel", id_))
+        return _ID.fullmatch(id_) is not None and bool(self._scripts.run("cancel", id_))
 
     def one(self, id_: str) -> Replay | None:
+        if not _ID.fullmatch(id_):
+            return None  # it may name another key
         kept = self._store.hgetall(self._key("replay:") + id_)
         return decode(id_, self._account.id, cast("dict[bytes, bytes]", kept)) if kept else None
 

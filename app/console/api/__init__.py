@@ -1,1 +1,5 @@
-"""What machines ask the console: the JSON API, and the metrics."""
+"""What machines ask the console: the JSON API, a module for each kind of thing, and the metrics."""
+
+from app.console.api.application import api
+
+__all__ = ["api"]

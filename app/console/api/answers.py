@@ -1,0 +1,32 @@
+"""Answers of the API: JSON as msgspec writes it, so that the events in it keep their bytes."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from app.items import Item
+
+JSON = "application/json"
+
+
+def answer(item: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(item), status, media_type=JSON)
+
+
+def page(items: Sequence[Item], next_cursor: str | None = None) -> Response:
+    """A list as all of the API's are."""
+    return answer({"items": items, "next_cursor": next_cursor})
+
+
+def fault(
+    status: int,
+    code: str,
+    message: str,
+    field: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer that is no success."""
+    error = {"code": code, "message": message, "field": field or None}
+    return Response(msgspec.json.encode({"error": error}), status, dict(headers or {}), JSON)

@@ -1,0 +1,65 @@
+"""Puts the API together: its routes, its faults, its description."""
+
+from fastapi import FastAPI, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from app.console.api import (
+    about,
+    actions,
+    destinations,
+    events,
+    faults,
+    flags,
+    letters,
+    letters_changed,
+    moved,
+    rules,
+    unmapped,
+)
+from app.console.desk import Desk
+from app.operating import Discards
+
+DESCRIPTION = """\
+What operators see and do, for programs. Moments are ISO 8601 in UTC. Lists are
+`{"items": [...], "next_cursor": ...}`; give `next_cursor` as `cursor` for more. Every answer that
+is no success is `{"error": {"code", "message", "field"}}`. Events stand in answers with their
+values as they came, so read large numbers with a parser that keeps them.
+"""
+BEARER = HTTPBearer(auto_error=False, description="The token of an operator of the settings.")
+
+
+def api(desk: Desk, discards: Discards) -> FastAPI:
+    """The API under `/api`; what stands before it has let nobody pass without a token."""
+    app = FastAPI(
+        title="Usage Relay",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_named,
+        dependencies=[Security(BEARER)],
+        responses=faults.explained(401, 503),
+    )
+    app.state.desk, app.state.discards = desk, discards
+    faults.install(app)
+    for module in (
+        destinations,
+        letters,
+        letters_changed,
+        moved,
+        events,
+        rules,
+        unmapped,
+        flags,
+        actions,
+        about,
+    ):
+        app.include_router(module.routes)
+    return app
+
+
+def _named(route: APIRoute) -> str:
+    return route.name

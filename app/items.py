@@ -21,6 +21,7 @@ from app.pipeline import WORDS, Fates, Named, Numbers, Pipeline
 from app.replays import Replay, Survey
 from app.retries import Retry
 from app.rules import Kept
+from app.settings.told import Told
 from app.shown import Shown
 from app.standing import Standing, backlog_high, state
 from app.timestamps import instant
@@ -272,6 +273,18 @@ def discard(one: Discard) -> Item:
 def finding(one: Finding) -> Item:
     """How a part was found, and what to do about it."""
     return {"part": one.part, "state": one.state, "found": one.found, "advice": one.advice}
+
+
+def setting(one: Told) -> Item:
+    """`value` is masked where it is a secret."""
+    return {
+        "name": one.name,
+        "value": one.value,
+        "unit": one.unit,
+        "secret": one.secret,
+        "origin": one.origin,
+        "place": one.place,
+    }
 
 
 def attempt(tried: Attempt) -> Item:

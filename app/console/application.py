@@ -44,7 +44,6 @@ def console(settings: Settings) -> ASGIApp:
     """The console of these settings; there can be one in a process."""
     store = connect(settings.store_url.get_secret_value())
     desk = Desk(store, settings, Door(settings.operators), Watch(store, settings))
-
     discards = Discards()
 
     @asynccontextmanager

@@ -1,13 +1,17 @@
 """The relay itself: its processes, its store, its settings."""
 
+import os
+
 from starlette.responses import Response
 
 from app import inspection, items
 from app.clock import milliseconds
-from app.console.api.answers import answer
+from app.console.api.answers import answer, page
 from app.console.api.asked import TheDesk, router
-from app.console.api.shapes import Status
+from app.console.api.shapes import Page, Setting, Status
 from app.presence import alive_since, live_processes, live_queues, ticking
+from app.settings.told import told
+from app.settings.written import read
 
 routes = router("the relay")
 
@@ -29,3 +33,9 @@ def show_status(desk: TheDesk) -> Response:
             "findings": [items.finding(one) for one in found],
         }
     )
+
+
+@routes.get("/settings", response_model=Page[Setting])
+def list_settings(desk: TheDesk) -> Response:
+    """List every setting in effect with where it comes from; secrets are masked."""
+    return page([items.setting(one) for one in told(desk.settings, read(None, os.environ))])

@@ -104,8 +104,14 @@ def _message(where: object, error: Mapping[str, Any]) -> str:
             return "expected a value; found none"
         case "extra_forbidden":
             return f"unknown {'parameter' if where == 'query' else 'member'}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"expected an object; found {_sort(error['input'])}"
     why = refusal(error)  # type: ignore[arg-type]
-    return why if "; found" in why else f"{why}; found {shown(error['input'])}"
+    return why if "; found" in why else f"{why}; found {_sort(error['input'])}"
+
+
+def _sort(found: object) -> str:
+    return "an object" if isinstance(found, Mapping) else shown(found)
 
 
 def _http(_: Request, error: HTTPException) -> Response:

@@ -426,11 +426,16 @@ class Action(Shape):
 
 
 class Setting(Shape):
-    """A setting as it holds; a secret is masked."""
+    """A setting in effect."""
 
     name: str = told("destinations.kable.rate")
-    value: Any = told(50.0)
-    origin: str = told("RELAY_DESTINATIONS__kable__RATE", "A variable, a file, or `default`.")
+    value: str = told("50", "As relay.toml would spell it; masked where it is secret.")
+    unit: str = told("events a second", "Empty where the value is no number.")
+    secret: bool = told(example=False)
+    origin: Literal["environment", "file", "default"] = told("environment")
+    place: str = told(
+        "RELAY_DESTINATIONS__kable__RATE", "The variable or the file; empty for a default."
+    )
 
 
 class Finding(Shape):

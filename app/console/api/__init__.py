@@ -1,4 +1,4 @@
-"""What machines ask the console: the JSON API, a module for each kind of thing, and the metrics."""
+"""What machines ask the console: the JSON API, a module for each kind of thing; the metrics."""
 
 from app.console.api.application import api
 

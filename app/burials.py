@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import structlog
 
 from app import dead_letters
-from app.moves import Settlement
+from app.dead_letters import Letter
+from app.fingerprint import without_names
+from app.moves import Recorded, Settlement
 
 logger = structlog.get_logger("pump")
 
@@ -22,16 +24,32 @@ class Burials:
         for one in settled:
             if one.verb != "bury":
                 continue
-            group = dead_letters.decode(one.letter).group
-            self._counts[group] += 1
-            if self._counts[group] == 1:
+            letter = dead_letters.decode(one.letter)
+            self._counts[letter.group] += 1
+            if self._counts[letter.group] == 1:
                 logger.warning(
                     "delivery.buried",
                     destination=self._destination,
                     message_id=one.head.delivery.id,
-                    group=group,
-                    why=one.why,
+                    group=letter.group,
+                    reason=letter.reason,
+                    why=_why(letter),
                 )
+
+    def news(self, recorded: Recorded) -> None:
+        """Tell the groups that are new to all pumps; the store bounds how many are."""
+        for packed in recorded.opened:
+            letter = dead_letters.decode(packed)
+            logger.warning(
+                "group.opened",
+                destination=self._destination,
+                group=letter.group,
+                reason=letter.reason,
+                status=letter.status,
+                why=_why(letter),
+            )
+        if recorded.flooded:
+            logger.warning("groups.flooded", destination=self._destination)
 
     def finish(self) -> None:
         for group, count in self._counts.items():
@@ -42,3 +60,10 @@ class Burials:
                     group=group,
                     count=count - 1,
                 )
+
+
+def _why(letter: Letter) -> str:
+    """What a bug says may quote the event, so that only its type is told."""
+    if letter.reason == "untransformable":
+        return letter.message.partition(":")[0]
+    return without_names(letter.message)

@@ -17,6 +17,7 @@ import redis.asyncio
 import structlog
 from redis.asyncio.client import Pipeline
 
+from app.faults import named
 from app.keys import SourceKeys
 
 SAMPLES_MAX = 10
@@ -87,7 +88,7 @@ class Counters:
                 _write(pipe, counts, samples)
                 await pipe.execute()
         except redis.RedisError as error:
-            _log.info("counters.kept", error=repr(error))
+            _log.info("counters.kept", error=named(error))
             self._counts.update(counts)
             self._keep(samples)
 

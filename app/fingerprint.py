@@ -5,17 +5,15 @@ from hashlib import blake2b
 
 PATTERN_LENGTH_MAX = 200
 
-_DIFFERS = re.compile(
-    r"""
+_NAMES = r"""
     [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}  # a UUID
     | \b[\w.+-]+@[\w-]+\.[\w.-]+                                 # an email address
     | https?://\S+
     | "[^"]*" | '[^']*' | `[^`]*`                                 # what a message quotes
     | \b(?=\w*\d)[\w-]{6,}\b                                     # an id: letters and digits
-    | \d+(?:\.\d+)*
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+"""
+_NAMED = re.compile(_NAMES, re.VERBOSE | re.IGNORECASE)
+_DIFFERS = re.compile(_NAMES + r"| \d+(?:\.\d+)*", re.VERBOSE | re.IGNORECASE)
 
 
 def fingerprint(reason: str, status: int | None, message: str) -> str:
@@ -27,3 +25,8 @@ def fingerprint(reason: str, status: int | None, message: str) -> str:
 def pattern(message: str) -> str:
     """The message with a star for each piece that differs from one event to the next."""
     return _DIFFERS.sub("*", message[: 4 * PATTERN_LENGTH_MAX])[:PATTERN_LENGTH_MAX]
+
+
+def without_names(message: str) -> str:
+    """The message as logs tell it: without what it quotes, ids and addresses; numbers stay."""
+    return _NAMED.sub("*", message[: 4 * PATTERN_LENGTH_MAX])

@@ -43,6 +43,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "dead:latest": "sorted set: group -> when its newest letter was buried; while it has letters",
     "dead:group:": "sorted set: dead letter of a group -> when; until an operator decides",
     "dead:reasons": "hash: reason -> number of dead letters; while there are any",
+    "dead:told": "sorted set: new group -> when a pump was asked to tell it; a day, at most 51",
     "flags": "hash: flag -> what somebody has to do by hand; until resolved or lifted",
     "replaying": "hash: dead letter under way again -> its replay; at most 500",
     "retried": "hash: letter of a replay that waits for a retry -> its replay; until finished",

@@ -158,8 +158,7 @@ class Log:
         answer = self._scripts.run("settle", token, number, *about, *words)
         if answer == b"stale":
             raise StaleLease
-        acted, *refused = cast("list[int]", answer)
-        return Recorded(acted, tuple(settlements[index].head for index in refused))
+        return Recorded.read(cast("list[int]", answer), settlements)
 
     def split(self, token: str, splits: Sequence[Split]) -> set[tuple[int, str]]:
         """Put parts in the place of their deliveries; where that was done.

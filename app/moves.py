@@ -147,11 +147,27 @@ class Recorded:
     """On how many verdicts a settle acted.
 
     Those that it `refused` to park stay where they are: other rules hold than those of their
-    version, and may map them.
+    version, and may map them. The letters of `opened` are the first of groups that are new, for
+    this pump alone to tell; `flooded` asks it to tell that there are too many of them.
     """
 
     acted: int
     refused: tuple[Head, ...] = ()
+    opened: tuple[bytes, ...] = ()
+    flooded: bool = False
+
+    @classmethod
+    def read(cls, answer: Sequence[int], settlements: Sequence[Settlement]) -> "Recorded":
+        """What settle.lua answers about these."""
+        acted, refused, *indexes = answer
+        news = indexes[refused:]
+        first = dict(zip(news[::2], news[1::2], strict=True))
+        return cls(
+            acted,
+            tuple(settlements[index].head for index in indexes[:refused]),
+            tuple(settlements[index].letter for index, told in first.items() if told),
+            flooded=0 in first.values(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

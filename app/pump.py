@@ -13,10 +13,12 @@ from random import Random
 
 import redis
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from app.breaker import Breaker
 from app.burials import Burials
 from app.clock import Clock, milliseconds
+from app.fingerprint import without_names
 from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
 from app.lane import Lane
@@ -83,7 +85,8 @@ class Pump:
     def run(self) -> Report:
         """Pump until nothing is left for a while, the time is over, or the destination is held."""
         try:
-            return self._run()
+            with bound_contextvars(pump=self._token):
+                return self._run()
         except redis.RedisError as fault:
             # What else is raised is a bug, or kills the process: leases that just end tell.
             if is_the_stores(fault):
@@ -126,7 +129,7 @@ class Pump:
             seconds=round(seconds, 3),
             partitions=report.partitions,
             requests=report.requests,
-            held=report.held,
+            held=without_names(report.held),
             stale=report.stale,
             **report.settled,
         )
@@ -291,6 +294,7 @@ class Pump:
         self._report.settled.update(settlement.verb for settlement in settled)
         self._report.settled.subtract("park" for _ in recorded.refused)
         self._burials.tell(settled)
+        self._burials.news(recorded)
         self._intake.after(settled)
         if recorded.refused:
             self._settle(self._intake.again(recorded.refused))

@@ -14,6 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from app.clock import Clock
+from app.fingerprint import without_names
 from app.health import Score
 from app.outcome import Cause
 from app.scripts import Scripts
@@ -110,7 +111,7 @@ class Throttle:
                 "destination.held",
                 destination=self._account.id,
                 cause=cause,
-                why=why,
+                why=without_names(why),
                 until=int(until),
             )
         return int(until)
@@ -134,7 +135,13 @@ class Throttle:
         if not self._scripts.run("pause", by, why, cause or "", credentials):
             return False
         if by == "relay":
-            logger.error("destination.paused", destination=self._account.id, by=by, why=why)
+            logger.error(
+                "destination.paused",
+                destination=self._account.id,
+                by=by,
+                cause=cause,
+                why=without_names(why),
+            )
         else:
             logger.info("destination.paused", destination=self._account.id, by=by, why=why)
         return True

@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from app.backlog import Alerts
+from app.faults import named
 from app.lane import Lane
 from app.replays import Replays
 from app.unmapped import Remapping
@@ -63,7 +64,7 @@ class Tick:
                 if self._ticks % COUNT_EVERY_TICKS == 0:
                     self._alerts.look(lane.account, lane.log.census(), lane.log.now())
             except redis.RedisError as away:
-                logger.warning("tick.failed", destination=lane.account.id, why=str(away))
+                logger.warning("tick.failed", destination=lane.account.id, why=named(away))
         self._ticks += 1
 
     def _replay(self, lane: Lane) -> None:

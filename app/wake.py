@@ -9,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from app import broker
+from app.faults import named
 
 PUMP_TASK = "relay.pump"
 EXPIRES_S = 600
@@ -58,6 +59,6 @@ class Wakes:
                 retry=False,
             )
         except OperationalError as away:
-            logger.warning("wake.not_sent", destination=destination, why=str(away))
+            logger.warning("wake.not_sent", destination=destination, why=named(away))
             return False
         return True

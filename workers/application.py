@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery, signals
 from kombu import Queue
+from sentry_sdk.integrations.celery import CeleryIntegration
 
 from app import broker, telemetry
 from app.destinations import ACCOUNTS
@@ -65,7 +66,11 @@ def configuration() -> dict[str, Any]:
 celery.add_defaults(configuration)
 
 
+@signals.celeryd_init.connect
 @signals.setup_logging.connect
 def _configure_logs(**_: object) -> None:
-    """Celery leaves logging alone when someone listens here."""
-    telemetry.configure(settings())
+    """Celery leaves logging alone when someone listens to the second; a worker warns before it."""
+    # A wake carries nothing: no traces either. The tick is no schedule that Sentry could watch.
+    celerys = CeleryIntegration(propagate_traces=False, monitor_beat_tasks=False)
+    telemetry.configure(settings(), [celerys])
+    get_multiprocessing_logger().propagate = True  # else what it says of dead children is no JSON

@@ -10,6 +10,7 @@ from celery.beat import Scheduler
 from app import presence
 from app.clock import milliseconds
 from app.destinations import KINDS
+from app.faults import named
 from app.lane import Lane
 from app.renewal import ChangingLanes
 from app.replays import Replays
@@ -45,7 +46,7 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
         try:
             presence.announce_tick(self._store, milliseconds())
         except redis.RedisError as away:
-            logger.warning("presence.not_announced", why=str(away))
+            logger.warning("presence.not_announced", why=named(away))
         return TICK_S
 
     def _follow(self, lanes: Mapping[str, Lane]) -> None:

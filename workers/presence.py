@@ -9,6 +9,7 @@ from celery import bootsteps
 
 from app import presence
 from app.clock import milliseconds
+from app.faults import named
 from app.store import connect
 from workers.application import celery, settings
 
@@ -33,13 +34,13 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no t
         try:
             presence.leave(self._store, self._worker)
         except redis.RedisError as away:
-            logger.warning("presence.not_announced", why=str(away))
+            logger.warning("presence.not_announced", why=named(away))
 
     def _announce(self) -> None:
         try:
             presence.announce(self._store, self._worker, self._queues, milliseconds())
         except redis.RedisError as away:
-            logger.warning("presence.not_announced", why=str(away))
+            logger.warning("presence.not_announced", why=named(away))
 
 
 celery.steps["worker"].add(Presence)

@@ -9,6 +9,7 @@ import structlog
 from celery.worker.request import Request
 
 from app.destinations import KINDS
+from app.faults import named
 from app.pump import Pump
 from app.renewal import ChangingLanes
 from app.store import connect
@@ -45,4 +46,7 @@ def pump(destination: str) -> None:
     try:
         Pump(lane, token=uuid4().hex).run()
     except redis.RedisError as away:
-        logger.warning("pump.lost_the_store", destination=destination, why=str(away))
+        logger.warning("pump.lost_the_store", destination=destination, why=named(away))
+    except Exception:
+        logger.exception("pump.failed", destination=destination)
+        raise

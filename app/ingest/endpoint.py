@@ -13,10 +13,12 @@ import redis
 import redis.asyncio
 import structlog
 
+from app import reports, telemetry
 from app.append import Appended, AsyncLog
 from app.counters import Counters
 from app.destination import Destination
 from app.destinations import ACCOUNTS, KINDS
+from app.faults import named
 from app.ingest import answers
 from app.ingest.answers import Answer
 from app.ingest.cors import shared_with
@@ -37,12 +39,13 @@ STORE_ANSWERS_WITHIN_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
-def application() -> "Ingest":
+def application() -> Any:  # noqa: ANN401 - ASGI has no types
     """What `uvicorn --factory app.ingest:application` serves, set up as relay.toml says."""
     settings = load_or_exit(ACCOUNTS)
+    telemetry.configure(settings)
     store = connect_async(settings.store_url.get_secret_value())
     wakes = Wakes(settings.broker_url.get_secret_value())
-    return Ingest(settings, KINDS, store, wakes.send)
+    return reports.watched(Ingest(settings, KINDS, store, wakes.send))
 
 
 class Ingest:
@@ -135,7 +138,7 @@ class Ingest:
     def _woken(self, wake: asyncio.Task[object]) -> None:
         self._wakes.discard(wake)
         if not wake.cancelled() and (error := wake.exception()):
-            _log.warning("wake.failed", error=repr(error))  # the tick wakes what is overdue
+            _log.warning("wake.failed", error=named(error))  # the tick wakes what is overdue
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -177,7 +180,7 @@ class Ingest:
         _log.warning(
             "store.missed",
             store=self._settings.store_address,
-            error=repr(error),
+            error=named(error),
             advice="start the store, or mend store_url",
         )
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from app.append import Admission, Appended
+from app.faults import named
 
 ROUND_REQUESTS = 1000
 ROUND_ADMISSIONS = 1000
@@ -97,7 +98,7 @@ class GroupCommit:
                 await self._commit(group)
             except Exception as error:  # noqa: BLE001 - whatever it was, nothing is confirmed
                 if not failing:
-                    _log.warning("append.failed", error=repr(error), requests=len(group))
+                    _log.warning("append.failed", error=named(error), requests=len(group))
                 failing = True
                 await self._put_back(group)
             else:

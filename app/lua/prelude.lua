@@ -219,14 +219,16 @@ end
 -- A fault whose messages all differ must not make a group of each.
 local GROUPS_MAX = 1000
 
+-- Keeps a letter; the group that it is the first of, else nil.
 local function bury(dead, letter, packed, delivery, now)
   local what = cmsgpack.unpack(packed)
   local id, reason, group = what[1], what[2], what[3]
   local top = redis.call('ZRANGE', dead.at, -1, -1, 'WITHSCORES')[2]
   local moment = string.format('%.0f', math.max(now * 1000, tonumber(top or 0) + 1))
+  local opened
   if redis.call('HEXISTS', dead.groups, group) == 0 then
     if redis.call('HLEN', dead.groups) >= GROUPS_MAX then group = 'other-' .. reason end
-    redis.call('HSETNX', dead.groups, group, packed)
+    opened = redis.call('HSETNX', dead.groups, group, packed) == 1 and group or nil
   end
   redis.call('HSET', dead.letters, letter, packed)
   redis.call('HSET', dead.deliveries, letter, delivery)
@@ -235,6 +237,7 @@ local function bury(dead, letter, packed, delivery, now)
   redis.call('ZADD', dead.group .. group, moment, letter)
   redis.call('ZADD', dead.latest, moment, group)
   redis.call('HINCRBY', dead.reasons, reason, 1)
+  return opened
 end
 
 -- Takes a letter out of all that names it; answers its user and its delivery, nil without it.

@@ -6,7 +6,7 @@
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 --          27 shown  28 flags  29 rules:state  30 rules:matches
---          31 retried  32 hour:  33 figures
+--          31 retried  32 hour:  33 figures  34 dead:told
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing)  5 what is counted of it, packed: {bounds of latencies in ms, groups
 --          {name of the event, what became of it, 'live' or 'bulk' of what is delivered}, for each
@@ -25,8 +25,13 @@
 --          'park'    keep the payload as unmapped, unless the rules are another version by now: it
 --                    stays where it is then, to be looked at again
 --          'unmark'  nothing was sent: it stays where it is
--- Returns  {how many it acted on, then the index (from 0) of each that it refused to park}, or
---          'stale' when another pump took one of the partitions over; nothing is changed then
+-- Returns  {how many it acted on, how many it refused to park, the index (from 0) of each of those,
+--          then for each new group that is to be told the index of its first letter and 1, or 0 when
+--          too many are new}, or 'stale' when another pump took one of the partitions over; nothing
+--          is changed then
+--
+-- Of all pumps the one that hears of a new group tells it. If it dies before it does, nobody does:
+-- the group is there all the same. A group that comes back within a day is not told again.
 --
 -- A verdict acts only where it removed the entry itself, and what is deleted is deleted before
 -- anything is written. A second run with the same number returns the first answer.
@@ -151,7 +156,19 @@ local function flag(said)
   end
 end
 
-local function record(partition, entry, verb, i)
+-- Whether a new group is to be told: 1, or 0 when it is one too many, which is told once in a day.
+local TOLD_MS, TOLD_MAX = 86400000, 50
+local function to_be_told(group)
+  redis.call('ZREMRANGEBYSCORE', KEYS[34], '-inf', now - TOLD_MS)
+  redis.call('ZREMRANGEBYSCORE', KEYS[34], '(' .. now + TOLD_MS, '+inf') -- the clock was set back
+  local told = redis.call('ZCARD', KEYS[34])
+  if told > TOLD_MAX or redis.call('ZADD', KEYS[34], 'NX', now, group) == 0 then return nil end
+  redis.call('PEXPIRE', KEYS[34], TOLD_MS)
+  return told < TOLD_MAX and 1 or 0
+end
+
+local opened = {}
+local function record(partition, entry, verb, i, index)
   local wait, payload, user = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local letter = partition .. '-' .. entry
   if replayed and WAITS[verb] then make_room(letter) end
@@ -163,7 +180,12 @@ local function record(partition, entry, verb, i)
     block(partition, entry, wait, payload, user)
   else
     if verb == 'bury' then
-      bury(dead, letter, ARGV[i + 7], payload, now)
+      local group = bury(dead, letter, ARGV[i + 7], payload, now)
+      local news = group and to_be_told(group)
+      if news then
+        opened[#opened + 1] = index
+        opened[#opened + 1] = news
+      end
     elseif verb == 'dry_run' then
       redis.call('LPUSH', KEYS[27], payload)
       redis.call('LTRIM', KEYS[27], 0, SHOWN_MAX - 1)
@@ -258,7 +280,7 @@ while i <= #ARGV do
   elseif remove(partition, place, entry) then
     acted = acted + 1
     touched[partition] = true
-    record(partition, entry, verb, i)
+    record(partition, entry, verb, i, index)
     count(entry, place, verb)
     note(index, entry)
   end
@@ -279,7 +301,8 @@ if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[25], string.format('%.0f ', now) .. ARGV[4])
   redis.call('LTRIM', KEYS[25], 0, SETTLED_MAX - 1)
 end
-local answer = { acted }
+local answer = { acted, #refused }
 for _, place in ipairs(refused) do answer[#answer + 1] = place end
+for _, word in ipairs(opened) do answer[#answer + 1] = word end
 redis.call('HSET', KEYS[7], token, number .. ' ' .. table.concat(answer, ' '))
 return answer

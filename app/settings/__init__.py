@@ -79,6 +79,7 @@ StoreUrl = Annotated[
 ]
 BrokerUrl = Annotated[SecretStr, _url_of(example="redis://localhost:6379/1")]
 Dsn = Annotated[SecretStr, _url_of("http", "https", example="https://key@sentry.example/1")]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class RetrySettings(Section):
@@ -180,7 +181,10 @@ class Settings(Section):
     store_wait: Duration = timedelta(seconds=3)
     log_format: Literal["json", "console"] = "json"
     sentry_dsn: Dsn | None = None
+    sentry_sample_rate: Share = 1.0
+    sentry_traces_sample_rate: Share = 0.0
     environment: str = Field(default="production", min_length=1)
+    release: str | None = Field(default=None, min_length=1)
 
     @property
     def store_address(self) -> str:

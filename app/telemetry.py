@@ -25,10 +25,13 @@ from app.settings import Settings
 LEVELS = {
     "celery.app.trace": logging.CRITICAL + 1,
     "celery.worker.strategy": logging.WARNING,
+    "multiprocessing": logging.WARNING,
     "uvicorn.access": logging.CRITICAL + 1,
     "urllib3": logging.ERROR,
     "httpx": logging.WARNING,
 }
+
+FIRST = ("timestamp", "level", "event", "logger")
 
 logger = structlog.get_logger("process")
 
@@ -74,7 +77,7 @@ def configure(
 
 def _rendering(settings: Settings) -> list[Processor]:
     if settings.log_format == "json":
-        return [_structured, structlog.processors.JSONRenderer(default=str)]
+        return [_structured, _in_order, structlog.processors.JSONRenderer(default=str)]
     # For the eyes of developers, with messages of exceptions but without the values of variables.
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
@@ -135,6 +138,11 @@ def _structured(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     if error is not None:
         event["exception"] = described(error)
     return event
+
+
+def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """When and what first, for whoever reads it without tools."""
+    return {name: event.pop(name) for name in FIRST if name in event} | dict(event)
 
 
 def _crashed(

@@ -4,7 +4,7 @@ import re
 
 _LENGTH_MAX = 200
 _WORD = re.compile(r"[^\W_]+")
-_OUTSIDE = re.compile(r"[^\w\s.,:;()/'=-]|_")
+_OUTSIDE = re.compile(r"[^\w\s.,:;()/'=*-]|_")
 _STARS = re.compile(r"\*(?:[\W_]*\*)+")
 
 # Of what Kable, Kana, the store, the network and the relay say. A word that may be somebody's name

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery, signals
+from celery.utils.log import get_multiprocessing_logger
 from kombu import Queue
 from sentry_sdk.integrations.celery import CeleryIntegration
 

@@ -12,14 +12,13 @@ import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
 from app.faults import raised_at
-from app.reports.scrubbed import OURS
+from app.reports.scrubbed import OURS, TAGS
 from app.vocabulary import masked
 
 ALSO = frozenset({"group.opened", "groups.flooded"})
 
 # Whose lines would be reports of reports, or say what is reported already.
 _SILENT = ("sentry_sdk", "urllib3", "celery.app.trace")
-_TAGS = ("destination", "group", "reason", "status", "cause", "by", "count", "seconds")
 _ISSUE = ("destination", "group", "cause")  # with the name of the line
 _TAG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 
@@ -61,7 +60,7 @@ def _own(fields: Mapping[str, Any], level: int) -> Line | None:
     name = str(fields.get("event"))
     if level < logging.ERROR and name not in ALSO:
         return None
-    tags = {tag: str(fields[tag]) for tag in _TAGS if _TAG.fullmatch(str(fields.get(tag, "")))}
+    tags = {tag: str(fields[tag]) for tag in TAGS if _TAG.fullmatch(str(fields.get(tag, "")))}
     issue = [tags[tag] for tag in _ISSUE if tag in tags]
     exc_info = _exc_info(fields.get("exc_info"))
     raised = [exc_info[0].__name__, raised_at(exc_info[2])] if exc_info else []

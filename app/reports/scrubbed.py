@@ -9,6 +9,8 @@ from app.vocabulary import masked
 OURS = "relay_line"  # marks, in a hint, an event that `lines.py` has made
 NAMELESS = "other"
 
+TAGS = ("destination", "group", "reason", "status", "cause", "by", "count", "seconds")
+
 _HEAD = ("event_id", "timestamp", "level", "platform", "release", "environment", "sdk")
 _FRAME = ("module", "function", "lineno", "in_app")
 _TIMES = ("start_timestamp", "timestamp")
@@ -26,7 +28,8 @@ def scrubbed(event: Event, *, ours: bool) -> dict[str, Any]:
     """
     kept = _only(_HEAD, event)
     if ours:
-        kept |= _only(("logger", "message", "tags", "fingerprint"), event)
+        kept |= _only(("logger", "message", "fingerprint"), event)
+        kept["tags"] = _only(TAGS, event.get("tags") or {})
     if exceptions := [_exception(one) for one in _values(event.get("exception"))]:
         kept["exception"] = {"values": exceptions}
     if "fingerprint" not in kept:

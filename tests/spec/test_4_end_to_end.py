@@ -42,6 +42,8 @@ def ingest(store: redis.Redis, store_url: str, kable: str, tmp_path: Path) -> It
         "PORT": str(port),
         "WORKERS": "2",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "CONSOLE_PORT": str(free_port()),
+        "RELAY_OPERATORS__ops__TOKEN": "token",
         "RELAY_STORE_URL": store_url,
         "RELAY_SOURCES__web__WRITE_KEY": "key",
         "RELAY_SOURCES__web__DESTINATIONS": "kable",

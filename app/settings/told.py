@@ -33,6 +33,8 @@ UNITS: Final[Mapping[str, str]] = {
     "backlog_mark": "deliveries",
     "billing_day": "day of the month",
     "attempts_max": "attempts",
+    "sentry_sample_rate": "share of errors",
+    "sentry_traces_sample_rate": "share of requests and pumps",
 }
 
 

@@ -39,6 +39,8 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "dead:deliveries": "hash: dead letter -> delivery; until an operator decides",
     "dead:at": "sorted set: dead letter -> when it was buried; until an operator decides",
     "dead:ids": "sorted set: delivery id and its dead letter; until an operator decides",
+    "dead:users": "sorted set: user and dead letter; until an operator decides",
+    "dead:events": "sorted set: event and dead letter; until an operator decides",
     "dead:groups": "hash: group -> its first letter; while it has letters, at most 1,000",
     "dead:latest": "sorted set: group -> when its newest letter was buried; while it has letters",
     "dead:group:": "sorted set: dead letter of a group -> when; until an operator decides",

@@ -3,7 +3,7 @@
 from app.dead_letters.burial import Burial
 from app.dead_letters.edit import BadPayload
 from app.dead_letters.filter import BadFilter, Filter
-from app.dead_letters.found import Group, Opened, Page, merged
+from app.dead_letters.found import Group, Look, Opened, Page, merged
 from app.dead_letters.index import Buried
 from app.dead_letters.kept import (
     BuriedAgain,
@@ -28,6 +28,7 @@ __all__ = [
     "Filter",
     "Group",
     "Letter",
+    "Look",
     "Neighbours",
     "Opened",
     "Page",

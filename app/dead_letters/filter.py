@@ -44,9 +44,15 @@ class Filter(msgspec.Struct, frozen=True):
             raise BadFilter("until", "expected a moment after since")
 
     @property
-    def scans(self) -> bool:
-        """Whether no index knows what matches, so that letters have to be looked at."""
-        return not (self.event is self.user is self.message_id is None)
+    def names_group(self) -> bool:
+        """Whether it asks for a reason or for a group, which sets of groups know."""
+        return not (self.reason is self.group is None)
+
+    @property
+    def names_one(self) -> bool:
+        """Whether it asks for one thing at most, so that one index knows all that match."""
+        others = self.event, self.user, self.message_id
+        return sum(one is not None for one in others) + self.names_group <= 1
 
     def matches(self, letter: Letter) -> bool:
         """Whether a letter has what the members ask for that no index of places knows."""

@@ -1,4 +1,4 @@
-"""The sets that name dead letters: which of them knows a filter, and what they name."""
+"""The sets that name dead letters: which of them knows a filter best, and what they name."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import redis
 from app.dead_letters.burial import Burial
 from app.dead_letters.filter import Filter
 from app.dead_letters.letters import Letter, decode
-from app.dead_letters.walk import Entry, Span, walk
+from app.dead_letters.walk import Entry, Scored, Source, Span, Spelled, count, walk
 from app.keys import destination_key
 
 PARTS_MAX = 5_000
@@ -31,6 +31,18 @@ class Buried:
         return Burial(self.key, self.at).id
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The sources that name the fewest letters of which a filter's are some, or these `listed`.
+
+    They are `exact` where all of them match, so that no letter has to be looked at.
+    """
+
+    sources: Sequence[Source]
+    exact: bool
+    listed: tuple[Entry, ...] = ()
+
+
 class Index:
     """What the store knows of the letters of a destination without looking at them."""
 
@@ -48,24 +60,56 @@ class Index:
         """The sorted set of a group's letters."""
         return self._key("dead:group:") + group
 
-    def sets(self, filter_: Filter) -> list[str]:
-        """The sorted sets that name what matches reason and group, and nothing else."""
-        if filter_.reason is None and filter_.group is None:
-            return [self._key("dead:at")]
-        groups = self.groups(filter_.reason).keys()
-        wanted = groups if filter_.group is None else groups & {filter_.group}
-        return [self.members(group) for group in wanted]
+    def best(self, filter_: Filter, span: Span) -> Best:
+        """What names a filter's letters; of several the one that names the fewest."""
+        exact = filter_.names_one
+        if filter_.message_id is not None:
+            return Best((), exact, tuple(self._named(filter_.message_id)))
+        spelled, sets = self._spelled(filter_, span), self._sets(filter_)
+        if not spelled:
+            return Best(sets, exact and filter_.user is filter_.event is None)
+        fewest, one = min(spelled, key=lambda pair: pair[0])
+        if filter_.names_group and count(self._store, sets, span) < fewest:
+            return Best(sets, exact)
+        return Best([one], exact)
 
     def entries(
-        self, filter_: Filter, span: Span, step: int, *, newest_first: bool
+        self, best: Best, span: Span, step: int, *, newest_first: bool
     ) -> Iterator[list[Entry]]:
-        """What the best index for a filter names, in order, about `step` at a time."""
-        if filter_.message_id is None:
-            yield from walk(self._store, self.sets(filter_), span, step, newest_first=newest_first)
-            return
-        found = sorted(self._named(filter_.message_id), reverse=newest_first)
-        if within := [entry for entry in found if entry[0] in span]:
-            yield within
+        """What these name, in order, at most `step` at a time."""
+        yield from walk(self._store, best.sources, span, step, newest_first=newest_first)
+        listed = [one for one in best.listed if one[0] in span]
+        listed.sort(reverse=newest_first)
+        yield from (listed[n : n + step] for n in range(0, len(listed), step))
+
+    def count(self, best: Best, span: Span) -> int:
+        """How many these name."""
+        listed = sum(place in span for place, _ in best.listed)
+        return listed or count(self._store, best.sources, span)
+
+    def _sets(self, filter_: Filter) -> list[Source]:
+        """The sets of what matches reason and group, and of nothing else."""
+        if not filter_.names_group:
+            return [Scored(self._key("dead:at"))]
+        groups = self.groups(filter_.reason).keys()
+        wanted = groups if filter_.group is None else groups & {filter_.group}
+        return [Scored(self.members(group)) for group in wanted]
+
+    def _spelled(self, filter_: Filter, span: Span) -> list[tuple[int, Source]]:
+        """The sets by user and by event that a filter names, and how many each has of it.
+
+        None while letters lie there that an older release buried, which kept no such sets.
+        """
+        named = (("dead:users", filter_.user), ("dead:events", filter_.event))
+        sources = [Spelled(self._key(key), name) for key, name in named if name is not None]
+        pipe = self._store.pipeline(transaction=True)
+        pipe.zcard(self._key("dead:at"))
+        for source in sources:
+            pipe.zcard(source.key)
+            source.ask_count(pipe, span)
+        letters, *numbers = cast("list[int]", pipe.execute()) if sources else [0]
+        told = zip(sources, numbers[::2], numbers[1::2], strict=True)
+        return [(number, source) for source, all_, number in told if all_ == letters]
 
     def read(self, filter_: Filter, entries: Sequence[Entry]) -> list[Buried]:
         """The letters of these entries that match, under the groups that they lie in."""

@@ -81,10 +81,11 @@ class DeadLetters:
         Raises ValueError when the cursor is none of these.
         """
         span = _span(filter_, None if cursor is None else int(cursor))
+        best = self._index.best(filter_, span)
         found: list[Buried] = []
         looked = 0
-        step = STEP if filter_.scans else limit + 1
-        for entries in self._index.entries(filter_, span, step, newest_first=True):
+        step = limit + 1 if best.exact else STEP
+        for entries in self._index.entries(best, span, step, newest_first=True):
             found += self._index.read(filter_, entries)
             looked += len(entries)
             if len(found) > limit:
@@ -115,7 +116,8 @@ class DeadLetters:
         `looked` hears at how many letters it has looked, and may end it with an exception.
         """
         span, total = _span(filter_, before, after), 0
-        for entries in self._index.entries(filter_, span, STEP, newest_first=False):
+        best = self._index.best(filter_, span)
+        for entries in self._index.entries(best, span, STEP, newest_first=False):
             yield Look(self._index.read(filter_, entries), len(entries), entries[-1][0])
             total += len(entries)
             looked(total)
@@ -127,13 +129,16 @@ class DeadLetters:
         looked: Callable[[int], None] = unheard,
     ) -> int:
         """How many `scan` would find; without a scan where an index knows."""
-        if filter_.scans:
-            return sum(len(one.found) for one in self.looks(filter_, before, looked=looked))
-        low, high = _span(filter_, before).ends
-        pipe = self._store.pipeline(transaction=False)
-        for key in self._index.sets(filter_):
-            pipe.zcount(key, low, high)
-        return sum(cast("list[int]", pipe.execute()))
+        known = self.known(filter_, before)
+        if known is not None:
+            return known
+        return sum(len(one.found) for one in self.looks(filter_, before, looked=looked))
+
+    def known(self, filter_: Filter, before: int | None = None) -> int | None:
+        """The same; None where letters would have to be looked at."""
+        span = _span(filter_, before)
+        best = self._index.best(filter_, span)
+        return self._index.count(best, span) if best.exact else None
 
     def end(self) -> int:
         """The place after the newest letter: what is buried from now on is not before it."""
@@ -209,11 +214,12 @@ class DeadLetters:
 
     def _burials(self, filter_: Filter, span: Span) -> Iterator[Burial]:
         """What matches, the oldest first; letters are read only where a scan must."""
-        for entries in self._index.entries(filter_, span, STEP, newest_first=False):
-            if filter_.scans:
-                yield from (Burial(one.key, one.at) for one in self._index.read(filter_, entries))
-            else:
+        best = self._index.best(filter_, span)
+        for entries in self._index.entries(best, span, STEP, newest_first=False):
+            if best.exact:
                 yield from (Burial(key, at) for at, key in entries)
+            else:
+                yield from (Burial(one.key, one.at) for one in self._index.read(filter_, entries))
 
     def _lying(self, named: Burial) -> Lying | None:
         """What the store keeps of a letter. Raises BuriedAgain."""

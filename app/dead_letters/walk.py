@@ -1,79 +1,167 @@
-"""Walks sorted sets that name letters by when they were buried, several as if they were one.
+"""Walks the sorted sets that name letters by when they were buried, several as if they were one.
 
-A score is the moment in microseconds, made unique, so that it is a cursor as well.
+That moment, in microseconds and made unique, is a place in the order and a cursor as well.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from heapq import merge
+from itertools import islice
+from typing import Protocol, cast
 
 import redis
+from redis.client import Pipeline
 
-FEWEST = 16
+FEWEST = 2
+PLACE_DIGITS = 16
 
 Entry = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The scores between two others, which are not included."""
+    """The places between two others, which are not included."""
 
     after: int = -1
     before: int | None = None
 
-    def __contains__(self, score: int) -> bool:
-        return self.after < score and (self.before is None or score < self.before)
+    def __contains__(self, place: int) -> bool:
+        return self.after < place and (self.before is None or place < self.before)
 
-    @property
-    def ends(self) -> tuple[str, str]:
-        return f"({self.after}", "+inf" if self.before is None else f"({self.before}"
-
-    def beyond(self, score: int, *, newest_first: bool) -> "Span":
-        """What is left of it once a walk has come to a score."""
-        return replace(self, before=score) if newest_first else replace(self, after=score)
+    def beyond(self, place: int, *, newest_first: bool) -> "Span":
+        """What is left of it once a walk has come to a place."""
+        return replace(self, before=place) if newest_first else replace(self, after=place)
 
 
-def walk(
-    store: redis.Redis, keys: Sequence[str], span: Span, step: int, *, newest_first: bool
-) -> Iterator[list[Entry]]:
-    """(score, letter) of all the sets in order, about `step` at a time."""
-    left: Span | None = span
-    while keys and left is not None:
-        found, left = _step(
-            store, keys, left, max(FEWEST, step // len(keys)), newest_first=newest_first
-        )
-        for first in range(0, len(found), step):
-            yield found[first : first + step]
+class Source(Protocol):
+    """What names letters in the order of their places."""
+
+    def ask(self, pipe: Pipeline, span: Span, most: int, *, newest_first: bool) -> None: ...
+    def ask_count(self, pipe: Pipeline, span: Span) -> None: ...
+    def entries(self, answer: object) -> list[Entry]: ...
 
 
-def _step(
-    store: redis.Redis, keys: Sequence[str], span: Span, each: int, *, newest_first: bool
-) -> tuple[list[Entry], Span | None]:
-    """The next of every set, up to where the first of those ends that go on, and what is left."""
-    low, high = span.ends
-    pipe = store.pipeline(transaction=False)
-    for key in keys:
-        start, end = (high, low) if newest_first else (low, high)
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A sorted set whose members are letters and whose scores are their places."""
+
+    key: str
+
+    def ask(self, pipe: Pipeline, span: Span, most: int, *, newest_first: bool) -> None:
+        low, high = _scores(span)
+        first, last = (high, low) if newest_first else (low, high)
         pipe.zrange(
-            key,
-            start,
-            end,
+            self.key,
+            first,
+            last,
             desc=newest_first,
             withscores=True,
             byscore=True,
             offset=0,
-            num=each,
+            num=most,
         )
-    answers = [_entries(answer) for answer in pipe.execute()]
-    horizons = [found[-1][0] for found in answers if len(found) == each]
-    merged = sorted((one for found in answers for one in found), reverse=newest_first)
-    if not horizons:
-        return merged, None
-    horizon = max(horizons) if newest_first else min(horizons)
-    left = span.beyond(horizon, newest_first=newest_first)
-    return [one for one in merged if one[0] not in left], left
+
+    def ask_count(self, pipe: Pipeline, span: Span) -> None:
+        pipe.zcount(self.key, *_scores(span))
+
+    def entries(self, answer: object) -> list[Entry]:
+        pairs = cast("Sequence[tuple[bytes, float]]", answer)
+        return [(int(place), letter.decode()) for letter, place in pairs]
 
 
-def _entries(answer: object) -> list[Entry]:
-    pairs = cast("Sequence[tuple[bytes, float]]", answer)
-    return [(int(score), letter.decode()) for letter, score in pairs]
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """The letters of one user, or of one event, in a sorted set that spells each name out.
+
+    A member is `<bytes of the name>:<name>:<place>:<letter>`, as spelled of the scripts writes it.
+    """
+
+    key: str
+    name: str
+
+    def ask(self, pipe: Pipeline, span: Span, most: int, *, newest_first: bool) -> None:
+        low, high = self._members(span)
+        ends = (high, low) if newest_first else (low, high)
+        pipe.zrange(self.key, *ends, desc=newest_first, bylex=True, offset=0, num=most)
+
+    def ask_count(self, pipe: Pipeline, span: Span) -> None:
+        pipe.zlexcount(self.key, *self._members(span))
+
+    def entries(self, answer: object) -> list[Entry]:
+        skipped = len(self._prefix)
+        tails = (member[skipped:].decode() for member in cast("Sequence[bytes]", answer))
+        return [(int(tail[:PLACE_DIGITS]), tail[PLACE_DIGITS + 1 :]) for tail in tails]
+
+    def _members(self, span: Span) -> tuple[bytes, bytes]:
+        first = b"[%s%0*d" % (self._prefix, PLACE_DIGITS, span.after + 1)
+        if span.before is None:
+            return first, b"(%s;" % self._prefix[:-1]  # what comes after a colon
+        return first, b"(%s%0*d" % (self._prefix, PLACE_DIGITS, span.before)
+
+    @property
+    def _prefix(self) -> bytes:
+        name = self.name.encode()
+        return b"%d:%s:" % (len(name), name)
+
+
+def walk(
+    store: redis.Redis, sources: Sequence[Source], span: Span, step: int, *, newest_first: bool
+) -> Iterator[list[Entry]]:
+    """(place, letter) of all sources in order, at most `step` at a time.
+
+    What it reads of a source grows with what it takes from it: a thousand that hold little cost
+    one short reading each.
+    """
+    if not sources:
+        return
+    asked = max(FEWEST, step // len(sources))
+    first = _read(store, sources, span, asked, newest_first=newest_first)
+    rows = (
+        _row(store, source, span, found, asked, step, newest_first=newest_first)
+        for source, found in zip(sources, first, strict=True)
+    )
+    merged = merge(*rows, reverse=newest_first)
+    while some := list(islice(merged, step)):
+        yield some
+
+
+def count(store: redis.Redis, sources: Sequence[Source], span: Span) -> int:
+    """How many entries a walk would come by."""
+    pipe = store.pipeline(transaction=False)
+    for source in sources:
+        source.ask_count(pipe, span)
+    return sum(cast("list[int]", pipe.execute()))
+
+
+def _row(
+    store: redis.Redis,
+    source: Source,
+    span: Span,
+    found: list[Entry],
+    asked: int,
+    most: int,
+    *,
+    newest_first: bool,
+) -> Iterator[Entry]:
+    """All of one source, of which `found` is what came when `asked` were asked for."""
+    while True:
+        yield from found
+        if len(found) < asked:
+            return
+        span = span.beyond(found[-1][0], newest_first=newest_first)
+        asked = min(2 * asked, max(most, FEWEST))
+        [found] = _read(store, [source], span, asked, newest_first=newest_first)
+
+
+def _read(
+    store: redis.Redis, sources: Sequence[Source], span: Span, most: int, *, newest_first: bool
+) -> list[list[Entry]]:
+    pipe = store.pipeline(transaction=False)
+    for source in sources:
+        source.ask(pipe, span, most, newest_first=newest_first)
+    answers = zip(sources, pipe.execute(), strict=True)
+    return [source.entries(answer) for source, answer in answers]
+
+
+def _scores(span: Span) -> tuple[str, str]:
+    return f"({span.after}", "+inf" if span.before is None else f"({span.before}"

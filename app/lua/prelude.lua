@@ -208,12 +208,18 @@ local function revive(due, late, blocked, order, behind, partition, entry, user,
 end
 
 -- Where dead letters lie. The letter itself is an array that begins with its delivery's id, its
--- reason, its group and its user, as dead_letters.py packs it.
-local function graves(letters, deliveries, at, ids, groups, latest, group, reasons)
+-- reason, its group and its user, and whose eighth is the name of its event, as letters.py packs it.
+local function graves(letters, deliveries, at, ids, groups, latest, group, reasons, users, events)
   return {
     letters = letters, deliveries = deliveries, at = at, ids = ids,
-    groups = groups, latest = latest, group = group, reasons = reasons,
+    groups = groups, latest = latest, group = group, reasons = reasons, users = users, events = events,
   }
+end
+
+-- A letter under a name that it has among others, such that those of a name stand together, each by
+-- when it was buried.
+local function spelled(name, moment, letter)
+  return #name .. ':' .. name .. ':' .. string.format('%016.0f', tonumber(moment)) .. ':' .. letter
 end
 
 -- A fault whose messages all differ must not make a group of each.
@@ -222,7 +228,7 @@ local GROUPS_MAX = 1000
 -- Keeps a letter; the group that it is the first of, else nil.
 local function bury(dead, letter, packed, delivery, now)
   local what = cmsgpack.unpack(packed)
-  local id, reason, group = what[1], what[2], what[3]
+  local id, reason, group, user, event = what[1], what[2], what[3], what[4], what[8]
   local top = redis.call('ZRANGE', dead.at, -1, -1, 'WITHSCORES')[2]
   local moment = string.format('%.0f', math.max(now * 1000, tonumber(top or 0) + 1))
   local opened
@@ -234,6 +240,8 @@ local function bury(dead, letter, packed, delivery, now)
   redis.call('HSET', dead.deliveries, letter, delivery)
   redis.call('ZADD', dead.at, moment, letter)
   redis.call('ZADD', dead.ids, 0, id .. '\0' .. letter)
+  redis.call('ZADD', dead.users, 0, spelled(user, moment, letter))
+  redis.call('ZADD', dead.events, 0, spelled(event, moment, letter))
   redis.call('ZADD', dead.group .. group, moment, letter)
   redis.call('ZADD', dead.latest, moment, group)
   redis.call('HINCRBY', dead.reasons, reason, 1)
@@ -245,12 +253,15 @@ local function dig_up(dead, letter)
   local packed = redis.call('HGET', dead.letters, letter)
   if not packed then return nil end
   local what = cmsgpack.unpack(packed)
-  local id, reason, group, user = what[1], what[2], what[3], what[4]
+  local id, reason, group, user, event = what[1], what[2], what[3], what[4], what[8]
   local delivery = redis.call('HGET', dead.deliveries, letter)
+  local moment = redis.call('ZSCORE', dead.at, letter)
   redis.call('HDEL', dead.letters, letter)
   redis.call('HDEL', dead.deliveries, letter)
   redis.call('ZREM', dead.at, letter)
   redis.call('ZREM', dead.ids, id .. '\0' .. letter)
+  redis.call('ZREM', dead.users, spelled(user, moment, letter))
+  redis.call('ZREM', dead.events, spelled(event, moment, letter))
   if redis.call('ZREM', dead.group .. group, letter) == 0 then
     group = 'other-' .. reason
     redis.call('ZREM', dead.group .. group, letter)

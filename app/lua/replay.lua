@@ -5,7 +5,7 @@
 -- KEYS     1 ready  2 log:  3 due:  4 late:  5 blocked:  6 order:  7 behind:  8 dead
 --          9 dead:deliveries  10 dead:at  11 dead:ids  12 dead:groups  13 dead:latest
 --          14 dead:group:  15 dead:reasons  16 day:  17 replaying  18 replay:  19 replay:ids:
---          20 retried
+--          20 retried  21 dead:users  22 dead:events
 -- ARGV     1 now  2 replay  3 its cursor, as the caller read it  4 its cursor from now on, 'end' when
 --          nothing is left  5 until when its pace is used up, then the letters
 -- Returns  how many it moved, or -1 when the replay does not run or its cursor is elsewhere; nothing
@@ -15,7 +15,8 @@
 -- run finds the cursor elsewhere.
 local now, id, after = clock(ARGV[1]), ARGV[2], ARGV[4]
 local replay = KEYS[18] .. id
-local dead = graves(KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15])
+local dead = graves(KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15],
+  KEYS[21], KEYS[22])
 local state = redis.call('HMGET', replay, 'state', 'cursor', 'before')
 if state[1] ~= 'running' or state[2] ~= ARGV[3] then return -1 end
 local before = tonumber(state[3])

@@ -6,7 +6,8 @@
 --          16 dead:at  17 dead:ids  18 dead:groups  19 dead:latest  20 dead:group:
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 --          27 shown  28 flags  29 rules:state  30 rules:matches
---          31 retried  32 hour:  33 figures  34 dead:told
+--          31 retried  32 hour:  33 figures  34 dead:told  35 dead:users
+--          36 dead:events
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing)  5 what is counted of it, packed: {bounds of latencies in ms, groups
 --          {name of the event, what became of it, 'live' or 'bulk' of what is delivered}, for each
@@ -44,7 +45,8 @@ local SKIPS = { filtered = true, before_cutover = true, dry_run = true }
 local now, token, number = clock(ARGV[1]), ARGV[2], ARGV[3]
 local log, due, late = KEYS[4], KEYS[5], KEYS[6]
 local sending, blocked, order, behind = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local dead = graves(KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21])
+local dead = graves(KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20], KEYS[21],
+  KEYS[35], KEYS[36])
 local days, replaying, replays, retried = KEYS[22], KEYS[23], KEYS[24], KEYS[31]
 local replayed = redis.call('EXISTS', replaying, retried) > 0
 

@@ -1,6 +1,6 @@
 """Which letters a replay is about, and what an operator should know of them before it begins."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,7 +11,7 @@ import redis
 
 from app import dead_letters, delivery
 from app.billing import closed_before
-from app.dead_letters import Burial, Buried, DeadLetters, Filter, unheard
+from app.dead_letters import Burial, Buried, DeadLetters, Filter, Look, unheard
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.segment import Event
@@ -74,20 +74,19 @@ class Surveyor:
             named = self.placed(chosen, before)
             count, closed = self._counted(iter(named), end)
             return Survey(count, self._unconfirmed(named), closed, before)
-        count, closed = self._known(chosen, before), None
-        if count <= DATED_MAX:
-            looks = self._letters.looks(chosen, before, looked=looked)
-            keys = (one.key for look in looks for one in taken(chosen, look.found))
+        known, left_out, closed = self._letters.known(chosen, before), 0, None
+        if known is None or known <= DATED_MAX:
+            matching = _Taken(chosen)
+            keys = matching.keys(self._letters.looks(chosen, before, looked=looked))
             count, closed = self._counted(keys, end)
+            left_out = matching.left_out
+        else:
+            if chosen.reason is None:
+                doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
+                left_out = self._letters.count(doubtful, before, looked)
+            count = known - left_out
         unconfirmed = count if chosen.reason == UNCONFIRMED else 0
-        left_out = self._left_out(chosen, before, looked)
         return Survey(count, unconfirmed, closed, before, left_out)
-
-    def _left_out(self, chosen: Filter, before: int, looked: Callable[[int], None]) -> int:
-        if chosen.reason is not None:
-            return 0
-        doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-        return self._letters.count(doubtful, before, looked)
 
     def placed(self, ids: Sequence[str], before: int) -> list[str]:
         """The keys of those letters that lie before a place, each once, the oldest first.
@@ -102,16 +101,6 @@ class Surveyor:
         places = self._store.zmscore(self._key("dead:at"), keys) if keys else []
         lying = zip(oldest_first, places, strict=True)
         return [one.key for one, place in lying if place == one.at]
-
-    def _known(self, chosen: Filter, before: int) -> int:
-        """How many there are without looking at any; 0 where no index knows."""
-        if chosen.scans:
-            return 0
-        count = self._letters.count(chosen, before)
-        if chosen.reason is None:
-            doubtful = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-            count -= self._letters.count(doubtful, before)
-        return count
 
     def _unconfirmed(self, keys: Sequence[str]) -> int:
         reasons = [dead_letters.decode(letter).reason for letter in self._read("dead", keys)]
@@ -144,6 +133,20 @@ class Surveyor:
 
     def _key(self, name: str) -> str:
         return destination_key(self._account.id, name)
+
+
+class _Taken:
+    """What a replay takes of letters that match, counting what it leaves out."""
+
+    def __init__(self, chosen: Filter) -> None:
+        self._chosen = chosen
+        self.left_out = 0
+
+    def keys(self, looks: Iterable[Look]) -> Iterator[str]:
+        for look in looks:
+            mine = taken(self._chosen, look.found)
+            self.left_out += len(look.found) - len(mine)
+            yield from (one.key for one in mine)
 
 
 def taken(chosen: Filter, found: Sequence[Buried]) -> list[Buried]:

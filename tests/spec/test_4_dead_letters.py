@@ -175,11 +175,12 @@ def test_the_parts_of_an_event_are_found_by_its_message_id(letters: DeadLetters,
 def test_a_filter_that_no_index_knows_looks_at_a_bounded_number_of_letters(
     letters: DeadLetters, log: Log
 ) -> None:
-    bury(log, 6_000)
-    page = letters.page(Filter(user="u-3"))
+    bury(log, 12_000, lambda number: FAULTS[number % 2 if number > 3 else 0])
+    calls = Filter(reason="rejected", event="Call")
+    page = letters.page(calls)
     assert (page.items, page.next_cursor is None) == ((), False)
-    rest = letters.page(Filter(user="u-3"), page.next_cursor)
-    assert (numbers(rest.items), rest.next_cursor) == ([3], None)
+    rest = letters.page(calls, page.next_cursor)
+    assert (numbers(rest.items), rest.next_cursor) == ([3, 1], None)
 
 
 def test_a_scan_ends_where_it_was_told_and_goes_on_where_it_was(

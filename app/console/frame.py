@@ -8,12 +8,12 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app.console.access import operator_of
+from app.console.banner import Warning_, warnings
 from app.console.desk import Desk
 from app.console.faults import notify
 from app.console.session import Operator
-from app.console.watch import EVERY_MS, Look
+from app.console.watch import EVERY_MS
 from app.console.widgets import address
-from app.standing import standstill
 
 EVERY_S: Final = EVERY_MS / 1000
 BRAND: Final = "#2a8364"
@@ -116,7 +116,7 @@ def _who(operator: Operator) -> None:
 
 def _watch(desk: Desk, banner: ui.column) -> None:
     """Say what is wrong, and go on saying it while the page is open."""
-    shown: list[str] = []
+    shown: list[Warning_] = []
 
     async def refresh() -> None:
         found = warnings(await desk.watch.look())
@@ -125,19 +125,10 @@ def _watch(desk: Desk, banner: ui.column) -> None:
         shown[:] = found
         banner.clear()
         with banner:
-            for words in found:
-                ui.label(words).classes("relay-warning")
+            for one in found:
+                with ui.row().classes(f"relay-warning relay-warning-{one.severity}"):
+                    ui.label(one.words)
+                    if one.link:
+                        ui.link(one.link, one.address)
 
     ui.timer(EVERY_S, refresh, immediate=True)
-
-
-def warnings(look: Look) -> list[str]:
-    """What keeps deliveries from flowing, or will."""
-    if look.away:
-        return [f"The store does not answer: {look.away}. What you see is older."]
-    found = [
-        f"{finding.part}: {finding.found}" + (f" — {finding.advice}" if finding.advice else "")
-        for finding in look.findings
-        if finding.state != "ok"
-    ]
-    return [*found, *filter(None, (standstill(one, look.at) for one in look.standings))]

@@ -6,35 +6,61 @@ However many consoles are open, the store is asked as often as by one.
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import redis
 
 from app import inspection
+from app.actions import Actions
 from app.clock import Clock, milliseconds
 from app.counters import Tally, tally
 from app.findings import Finding
 from app.overview import standings
-from app.presence import alive_since
+from app.presence import alive_since, last_tick, live_queues, live_workers
 from app.settings import Settings
 from app.standing import Standing
 
 EVERY_MS = 2_000
 OVER_MS = 10_000
+ACTIONS_READ = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who is at work: `workers` with the number of their processes, the queues they consume.
+
+    `ticked_at` is when beat ticked last, in ms; None when not within a day.
+    """
+
+    workers: Mapping[str, int] = field(default_factory=dict)
+    queues: frozenset[str] = frozenset()
+    ticked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the store uses, in bytes; a limit of 0 is none."""
+
+    used: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """How everything stood at a moment (ms since the epoch).
 
-    `findings` tell of the store and of the processes; `away` why the store did not answer, and
-    the rest is of the last time that it did.
+    `findings` tell of the store and of the processes, `pausers` who paused a destination by hand;
+    `away` why the store did not answer, and the rest is of the last time that it did.
     """
 
     at: int
     standings: tuple[Standing, ...] = ()
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    presence: Presence = Presence()
+    memory: Memory = Memory()
+    pausers: Mapping[str, str] = field(default_factory=dict)
     away: str = ""
 
 
@@ -47,12 +73,14 @@ class Watch:
         self._store, self._settings, self._clock = store, settings, clock
         self._looks: deque[Look] = deque(maxlen=OVER_MS // EVERY_MS + 1)
         self._one_at_a_time = asyncio.Lock()
+        self._expired = False
 
     async def look(self) -> Look:
         """The newest look, made now if need be."""
         async with self._one_at_a_time:
-            if self._looks and self._clock() - self._looks[-1].at < EVERY_MS:
+            if self._looks and self._is_new(self._looks[-1]):
                 return self._looks[-1]
+            self._expired = False
             look = await asyncio.to_thread(self._fresh)
             self._looks.append(look)
             return look
@@ -62,18 +90,43 @@ class Watch:
         answered = [look for look in self._looks if not look.away]
         return answered[0] if len(answered) > 1 else None
 
+    def expire(self) -> None:
+        """Who asks next is told how everything stands after what has just been done."""
+        self._expired = True
+
+    def _is_new(self, look: Look) -> bool:
+        return not self._expired and self._clock() - look.at < EVERY_MS
+
     def _fresh(self) -> Look:
         now = self._clock()
         try:
-            return Look(
-                now,
-                tuple(standings(self._store, self._settings, alive_since(now))),
-                {source: tally(self._store, source) for source in self._settings.sources},
-                (
-                    *inspection.of_the_store(self._store, self._settings),
-                    *inspection.of_the_processes(self._store, self._settings),
-                ),
-            )
+            return self._read(now)
         except redis.RedisError as error:
             last = self._looks[-1] if self._looks else Look(now)
-            return Look(now, last.standings, last.tallies, last.findings, away=str(error))
+            return replace(last, at=now, away=str(error))
+
+    def _read(self, now: int) -> Look:
+        store, since = self._store, alive_since(now)
+        memory = cast("Mapping[str, int]", store.info("memory"))
+        stands = tuple(standings(store, self._settings, since))
+        return Look(
+            now,
+            stands,
+            {source: tally(store, source) for source in self._settings.sources},
+            (
+                *inspection.of_the_store(store, self._settings),
+                *inspection.of_the_processes(store, self._settings),
+            ),
+            Presence(live_workers(store, since), live_queues(store, since), last_tick(store)),
+            Memory(memory["used_memory"], memory.get("maxmemory", 0)),
+            {one.account.id: self._pauser(one) for one in stands if _is_paused_by_hand(one)},
+        )
+
+    def _pauser(self, standing: Standing) -> str:
+        """The operator of the newest pause on record; empty when it is on none."""
+        newest = Actions(self._store, standing.account.id).newest(ACTIONS_READ)
+        return next((one.who for one in newest if one.what == "paused"), "")
+
+
+def _is_paused_by_hand(standing: Standing) -> bool:
+    return standing.throttle.paused_by == "operator"

@@ -1,20 +1,62 @@
-"""How everything stands, at a glance."""
+"""How everything stands, at a glance, and the buttons that pause and resume."""
 
 from nicegui import ui
 from starlette.requests import Request
 
+from app import operating
+from app.console.cards import cards
 from app.console.desk import Desk
-from app.console.frame import framed
-from app.console.widgets import state
-from app.standing import state as state_of
+from app.console.destination_card import DestinationCard
+from app.console.frame import EVERY_S, framed
+from app.console.machinery import Machinery
+from app.console.sources import SourcesTable
+from app.console.watch import Look
+from app.console.widgets import nothing
 
 
 def register(desk: Desk) -> None:
     @ui.page("/")
     async def page(request: Request) -> None:
         look = await desk.watch.look()
-        with framed(desk, request, "Overview"):
-            for standing in look.standings:
-                with ui.card():
-                    ui.label(standing.account.id)
-                    state(state_of(standing)[0])
+        with framed(desk, request, "Overview") as operator:
+            verbs = None
+            if not operator.read_only:
+                verbs = operating.Operator(desk.store, desk.settings, operator.name)
+            overview = Overview(desk, verbs)
+            overview.show(look)
+            ui.timer(EVERY_S, overview.refresh)
+
+
+class Overview:
+    """What stands on the page of one who looks at it."""
+
+    def __init__(self, desk: Desk, verbs: operating.Operator | None) -> None:
+        self._desk, self._verbs = desk, verbs
+        self._cards: dict[str, DestinationCard] = {}
+        self._grid = ui.element("div").classes("relay-cards")
+        self._sources = SourcesTable()
+        self._machinery = Machinery()
+
+    async def refresh(self) -> None:
+        self.show(await self._desk.watch.look())
+
+    def show(self, look: Look) -> None:
+        earlier = None if look.away else self._desk.watch.earlier()
+        found = {card.id: card for card in cards(look, earlier)}
+        if found.keys() != self._cards.keys():
+            self._grid.clear()
+            with self._grid:
+                self._cards = {
+                    id_: DestinationCard(card, self._verbs, self._acted)
+                    for id_, card in found.items()
+                }
+                if not found:
+                    nothing("The store has not answered yet.")
+        for id_, card in found.items():
+            self._cards[id_].show(card)
+        self._sources.show(look, earlier)
+        self._machinery.show(look)
+
+    async def _acted(self) -> None:
+        self._desk.watch.expire()
+        await self.refresh()

@@ -17,7 +17,6 @@ from app.timestamps import instant
 Tone = Literal["", "fair", "bad"]
 
 LESS_THAN_TEN: Final = 10
-MINUS: Final = "\u2212"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def flow_words(flow: float | None, *, signed: bool = False) -> str:
     told = f"{size:,.1f}/s" if size < LESS_THAN_TEN else f"{size:,.0f}/s"
     if not signed:
         return "0/s" if not size else told
-    return "" if told == "0.0/s" else f"{'+' if flow > 0 else MINUS}{told}"
+    return "" if told == "0.0/s" else f"{'+' if flow > 0 else '-'}{told}"
 
 
 def _numbers(standing: Standing, now: int, flow: Flow) -> Iterator[Number]:

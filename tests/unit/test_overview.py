@@ -38,7 +38,7 @@ def test_a_number_tells_its_total_its_change_a_second_and_where_it_is_listed() -
         Number("delivered", "64", "6.0/s", "/destinations/kable"),
         Number("waiting", "5", "+0.2/s", "/destinations/kable"),
         Number("retrying", "1", "", "/retries?destination=kable", "fair"),
-        Number("dead", "0", "−0.1/s", "/dead-letters?destination=kable"),
+        Number("dead", "0", "-0.1/s", "/dead-letters?destination=kable"),
         Number("unconfirmed", "1", "", "/unconfirmed?destination=kable", "bad"),
         Number("skipped", "6", "0/s", "/destinations/kable"),
     )
@@ -93,7 +93,7 @@ def test_the_reason_tells_who_and_until_when(throttle: State, told: str) -> None
         (None, "", ""),
         (0.0, "0/s", ""),
         (0.25, "0.2/s", "+0.2/s"),
-        (-3.0, "3.0/s", "−3.0/s"),
+        (-3.0, "3.0/s", "-3.0/s"),
         (1234.4, "1,234/s", "+1,234/s"),
     ],
 )

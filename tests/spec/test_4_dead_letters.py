@@ -230,7 +230,8 @@ def test_what_is_discarded_is_finished_and_nothing_names_it_any_more(
     assert letters.discard(ids, "delivered" if end == "delivered" else "discarded") == 250
     assert letters.discard(ids) == 0
     assert (getattr(log.census(), end), log.census().dead) == (250, 0)
-    assert list(store.scan_iter(destination_key("kable", "dead") + "*")) == []
+    told = destination_key("kable", "dead:told").encode()  # ends by itself
+    assert set(store.scan_iter(destination_key("kable", "dead") + "*")) <= {told}
 
 
 def test_what_matches_is_discarded_in_steps_and_what_came_later_stays(

@@ -5,8 +5,10 @@ Moments are in ms since the epoch; without a clock the store's own is used.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
+import msgspec
 import redis
 
 from app.append import (
@@ -176,13 +178,21 @@ class Log:
             done |= {one.head.at for one, acted in zip(some, answer, strict=True) if acted}
         return done
 
-    def release(self, token: str, cleared: Sequence[int] = ()) -> bool:
+    def release(
+        self,
+        token: str,
+        cleared: Sequence[int] = (),
+        added: Mapping[str, int] = MappingProxyType({}),
+    ) -> bool:
         """Give all partitions of a token back; True when a wake is to be sent.
+
+        What it has `added` to the figures counts once, however often it is given back.
 
         The deaths of pumps are held no longer against the partitions that it has `cleared`, nor
         against those in which nothing is due.
         """
-        return bool(self._scripts.run("release", token, self._account.pumps, *cleared))
+        figures = msgspec.msgpack.encode(dict(added))
+        return bool(self._scripts.run("release", token, self._account.pumps, figures, *cleared))
 
     def abandon(self, token: str) -> None:
         """Give the partitions of a token back when the store answers again: before a lease."""

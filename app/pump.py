@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 from app.breaker import Breaker
 from app.burials import Burials
 from app.clock import Clock, milliseconds
+from app.figures import Work
 from app.fingerprint import without_names
 from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
@@ -72,6 +73,7 @@ class Pump:
         self._clock = clock
         self._random = random or Random()
         self._report = Report()
+        self._done = Work()
         self._burials = Burials(lane.account.id)
         self._hand = Hand(lane.destination.batch)
         self._intake = Intake(lane, self._hand, token, clock)
@@ -113,7 +115,9 @@ class Pump:
         score = self._breaker.score(self._intake.unfit)
         if score != leased.score:
             self._throttle.remember(score)
-        if self._log.release(self._token, self._intake.cleared if in_order else ()):
+        cleared = self._intake.cleared if in_order else ()
+        added = self._done.added(time.monotonic() - began)
+        if self._log.release(self._token, cleared, added):
             report.wake = True
             self._lane.wake()
         report.held = self._breaker.held or ("throttled" if self._pace.stopped else "")
@@ -176,7 +180,10 @@ class Pump:
                 listen, idle_since = False, time.monotonic()
 
     def _read(self, *, listen: bool) -> None:
+        began = time.monotonic()
         self._settle(self._intake.fill(listen=listen))
+        if listen:
+            self._done.idle(time.monotonic() - began)
         if self._intake.flood:
             self._breaker.hold(self._intake.flood)
 
@@ -257,6 +264,8 @@ class Pump:
             raise failed
 
     def _judge(self, landed: Landed) -> list[Settlement]:
+        took = landed.exchange.ended_at - landed.exchange.began_at
+        self._done.request(landed.outcome, len(landed.sent), took)
         sent, outcome = landed.sent, self._breaker.weighed(landed)
         if len(sent) > 1 and (isinstance(outcome, Rejected) or outcome is not landed.outcome):
             self._hand.split(sent)

@@ -2,7 +2,7 @@
 -- Appends deliveries to their partitions, each unless its digest was seen within the window.
 --
 -- KEYS     1 ready  2 counts  3 wake  4 throttle  5 pumps  6 leases  7 seen  8 seen:  9 log:
---          10 day:
+--          10 day:  11 figures
 -- ARGV     1 now  2 window in ms  3 pumps at most, then for each delivery
 --          partition, bucket bits (32), digest (signed 64 bits), id, source, user, event
 -- Returns  {1 when a wake is to be sent, then the index (from 0) of each duplicate}
@@ -69,6 +69,7 @@ end
 if unattended and wanted(ready, leases, KEYS[5], KEYS[4], now, tonumber(ARGV[3]))
   and woken_ago(wake, now) >= WAKE_PATIENCE_MS then
   redis.call('SET', wake, now)
+  redis.call('HINCRBY', KEYS[11], 'wakes', 1)
   answer[1] = 1
 end
 return answer

@@ -2,7 +2,7 @@
 -- Holds a whole destination after a failure that is not the events' fault. The wait doubles with
 -- each failure in a row. One that asks for fewer deliveries ('throttled') also lowers the rate.
 --
--- KEYS     1 throttle
+-- KEYS     1 throttle  2 figures
 -- ARGV     1 now  2 shortest wait in ms (the destination's wish, '' for none)  3 why  4 first wait
 --          in ms  5 longest wait in ms  6 cause  7 deliveries per second ('' for no limit)
 -- Returns  {until when, 1 when it is a new row of failures or has a new cause}
@@ -45,6 +45,8 @@ if held == 0 then
   end
   redis.call('HSET', KEYS[1], 'why', ARGV[3], 'cause', cause)
   redis.call('HDEL', KEYS[1], 'prober')
+  redis.call('HINCRBY', KEYS[2], 'holds:' .. cause, 1)
+  if failures == 1 and cause ~= 'throttled' then redis.call('HINCRBY', KEYS[2], 'openings', 1) end
   held = now + wait
 end
 held = math.max(held, now + (wish or 0))

@@ -4,7 +4,7 @@
 -- live deliveries, the second bulk.
 --
 -- KEYS     1 ready  2 leases  3 holders  4 pumps  5 throttle  6 wake  7 answers
---          8 deaths  9 alone
+--          8 deaths  9 alone  10 figures
 -- ARGV     1 now  2 token  3 length of the lease in ms  4 partitions
 --          5 share of each half  6 pumps at most
 -- Returns  {'held', until} | {'full'} | {'leased', 1 when due ones are left and a wake is to be sent
@@ -79,6 +79,7 @@ for _, partition in ipairs(mine) do
   redis.call('HSET', holders, partition, token)
   redis.call('ZADD', leases, now + length, partition)
 end
+if not redis.call('ZSCORE', pumps, token) then redis.call('HINCRBY', KEYS[10], 'pumps', 1) end
 redis.call('ZADD', pumps, now + length, token)
 if redis.call('ZCARD', pumps) >= pumps_max then left = 0 end
 local wants = limited_rate(KEYS[5], now) and 1 or 0
@@ -86,7 +87,10 @@ if half_open(KEYS[5]) then
   redis.call('HSET', KEYS[5], 'prober', token)
   wants, left = wants + 2 + (redis.call('HEXISTS', KEYS[5], 'probe') == 1 and 4 or 0), 0
 end
-if left == 1 then redis.call('SET', KEYS[6], now) end
+if left == 1 then
+  redis.call('SET', KEYS[6], now)
+  redis.call('HINCRBY', KEYS[10], 'wakes', 1)
+end
 local answer = { 'leased', left, deaths, wants, redis.call('HGET', KEYS[5], 'score') or '' }
 local function rank(partition)
   if redis.call('HEXISTS', KEYS[9], partition) == 1 then return half(partition) end

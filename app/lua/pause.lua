@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Pauses a destination until an operator resumes it.
 --
--- KEYS     1 throttle
+-- KEYS     1 throttle  2 figures
 -- ARGV     1 now  2 by ('operator' or 'relay')  3 why  4 cause ('' for an operator's)
 --          5 fingerprint of the credentials that were refused ('' for none)
 -- Returns  1, or 0 when it was paused already: by the same, or by an operator, who outranks the relay
@@ -22,4 +22,5 @@ if former == by then -- an operator, who may have another reason now
 end
 redis.call('HSET', KEYS[1], 'paused_by', by, 'paused_why', ARGV[3], 'paused_cause', ARGV[4],
   'paused_at', string.format('%.0f', now), 'credentials', ARGV[5])
+redis.call('HINCRBY', KEYS[2], 'pauses:' .. by, 1)
 return 1

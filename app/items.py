@@ -4,6 +4,7 @@ Moments are ISO 8601 in UTC. Events stand there as their own bytes, so that no n
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import msgspec
 from msgspec import Raw
@@ -15,6 +16,7 @@ from app.delivery import Attempt
 from app.fates import named
 from app.findings import Finding
 from app.flags import Flagged
+from app.history import MINUTE_MS, Sample, SourceSample, rates, source_rates
 from app.ledger import Day
 from app.operating import Discard, DiscardSurvey
 from app.pipeline import WORDS, Fates, Named, Numbers, Pipeline
@@ -29,6 +31,14 @@ from app.trace import Happening, Trace
 from app.unmapped import Groups, Parked, Run, Trial
 
 Item = dict[str, object]
+
+LEVELS = tuple(name for name in Sample.__struct_fields__ if name not in ("at", "oldest_at"))
+SOURCE_COUNTS = {
+    "accepted": "accepted",
+    "repeats": "deduplicated",
+    "unrouted": "unrouted",
+    "refused": "refused",
+}
 
 
 def destination(standing: Standing, now: int) -> Item:
@@ -394,6 +404,23 @@ def pipeline(destination: str, one: Pipeline) -> Item:
     }
 
 
+def history(destination: str, minutes: Sequence[Sample | None], until: int) -> Item:
+    """How it stood in each of the minutes before `until` (ms), as `by_minute` orders them.
+
+    A minute without a sample has null for all but `at`; `per_second` is null after one too.
+    """
+    at = _minutes(until, len(minutes))
+    pairs = zip(at, minutes, (None, *minutes), strict=False)
+    return {"destination": destination, "samples": [_sample(*pair) for pair in pairs]}
+
+
+def source_history(source: str, minutes: Sequence[SourceSample | None], until: int) -> Item:
+    """The same of a source: `accepted`, `repeats`, `unrouted` and `refused`."""
+    at = _minutes(until, len(minutes))
+    pairs = zip(at, minutes, (None, *minutes), strict=False)
+    return {"source": source, "samples": [_source_sample(*pair) for pair in pairs]}
+
+
 def payload(event: bytes) -> Raw | str:
     """The JSON of an event in one line, its values untouched; as text what is no JSON."""
     try:
@@ -401,6 +428,38 @@ def payload(event: bytes) -> Raw | str:
         return Raw(msgspec.json.format(event, indent=-1))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return event.decode(errors="replace")
+
+
+def _minutes(until: int, count: int) -> list[str]:
+    last = until // MINUTE_MS
+    return [instant(minute * MINUTE_MS) for minute in range(last - count + 1, last + 1)]
+
+
+def _sample(minute: str, one: Sample | None, before: Sample | None) -> Item:
+    if one is None:
+        return {"at": minute, **dict.fromkeys((*LEVELS, "oldest_seconds", "per_second"))}
+    found = rates(before, one) if before else None
+    return {
+        "at": minute,
+        **{name: getattr(one, name) for name in LEVELS},
+        "oldest_seconds": None if one.oldest_ms is None else one.oldest_ms / 1000,
+        "per_second": asdict(found) if found else None,
+    }
+
+
+def _source_sample(minute: str, one: SourceSample | None, before: SourceSample | None) -> Item:
+    if one is None:
+        return {"at": minute, **dict.fromkeys((*SOURCE_COUNTS, "per_second"))}
+    found = source_rates(before, one) if before else None
+    return {
+        "at": minute,
+        **{word: getattr(one, name) for word, name in SOURCE_COUNTS.items()},
+        "per_second": _source_words(asdict(found)) if found else None,
+    }
+
+
+def _source_words(rates: Mapping[str, float]) -> Item:
+    return {word: rates[name] for word, name in SOURCE_COUNTS.items()}
 
 
 def _named(one: Named) -> Item:

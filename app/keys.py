@@ -56,6 +56,7 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "day:": "hash: the ledger of a day of acceptance; 400 days",
     "hour:": "hash: event name -> what became of its deliveries in an hour; nine days",
     "figures": "hash: latencies, calls, pumps, wakes, holds, ... as metrics tell them; for ever",
+    "history": "list: how the destination stood, once a minute; the newest 1,500",
     "settled": "list: the newest settlements; the last 500 calls of settle",
     "shown": "list: what a dry run would have sent; the newest 100",
     "actions": "stream: what operators did; the newest 1,000",
@@ -80,6 +81,11 @@ class SourceKeys:
     @property
     def counts(self) -> str:
         return f"{PREFIX}{{source:{self.source}}}:counts"
+
+    @property
+    def history(self) -> str:
+        """What had come of its events, once a minute."""
+        return f"{PREFIX}{{source:{self.source}}}:history"
 
     def refused(self, code: str) -> str:
         """The newest samples that were refused under a code."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import msgspec
 import redis
 
+from app import history
 from app.append import (
     LAYOUT_FIELDS,
     Admission,
@@ -225,6 +226,10 @@ class Log:
     def census(self) -> Census:
         """Where the deliveries are, in one step."""
         return census(self._scripts.run("census", self.layout.total))
+
+    def sample(self, census: Census) -> bool:
+        """Add a census to the history; False when this minute has one."""
+        return bool(self._scripts.run("sample", history.encode(history.sample(census))))
 
     def now(self) -> int:
         """The moment by the clock that was given, else by this machine's."""

@@ -1,0 +1,148 @@
+"""The mapping rules of a destination, how far new ones have come, and the way to remove one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from nicegui import ui
+
+from app import operating
+from app.console.desk import Desk
+from app.console.live import Live
+from app.console.session import Operator
+from app.console.widgets import button, confirmed, nothing, section, whole
+from app.destinations import KINDS
+from app.mapping import Rule
+from app.moving import told
+from app.rules import Kept, Rules
+from app.settings import DestinationSettings
+from app.timestamps import instant
+from app.unmapped import Remapping, Run
+
+RUNNING_S: Final = 1.0
+RESTING_S: Final = 2.0
+CONFIGURED: Final = "relay.toml"
+REMOVED: Final = (
+    "Events that only this rule maps are unmapped from now on. What it has matched stays as it "
+    "is: recorded usage is not taken back."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The rules in their order, and the newest run over what is unmapped."""
+
+    rules: Sequence[Kept]
+    run: Run | None
+
+
+class RuleList:
+    """One of a page; it is followed while it is open, closely while events move."""
+
+    def __init__(self, desk: Desk, operator: Operator, account: DestinationSettings) -> None:
+        self._desk, self._operator, self._account = desk, operator, account
+
+    async def begin(self) -> None:
+        self._live = await Live(self._read, self._show, again).begin()
+
+    async def look(self) -> None:
+        await self._live.look()
+
+    async def _read(self) -> Standing:
+        return await asyncio.to_thread(self._standing)
+
+    def _standing(self) -> Standing:
+        store = self._desk.store
+        run = Remapping(store, KINDS[self._account.kind], self._account).run()
+        kept = Rules(store, self._account.id).kept()
+        return Standing(tuple(kept), None if run is None else told(store, run))
+
+    def _show(self, found: Standing) -> None:
+        if found.run is not None:
+            _progress(found.run)
+        section("Rules")
+        if not found.rules:
+            nothing("There are no rules: every event that names no feature stays unmapped.")
+        for one in found.rules:
+            self._rule(one)
+
+    def _rule(self, one: Kept) -> None:
+        with ui.card().classes("relay-wide").props(f'role=group aria-label="Rule {one.rule.id}"'):
+            with ui.row().classes("relay-head"):
+                ui.label(one.rule.name).classes("relay-what")
+                if one.rule.name != one.rule.id:
+                    ui.label(one.rule.id).classes("relay-mono")
+                ui.label(f"usage of {one.rule.feature}")
+                ui.space()
+                self._removal(one)
+            for words in conditions(one.rule):
+                ui.label(words).classes("relay-mono")
+            ui.label(f"{whole(one.matches)} matched, {_made(one)}").classes("relay-note")
+
+    def _removal(self, one: Kept) -> None:
+        if one.created_at is None:
+            ui.label(f"of {CONFIGURED}: removed there").classes("relay-note")
+        elif not self._operator.read_only:
+            made = button("Remove", lambda: self._remove(one), "delete").props("flat")
+            made.props(f'aria-label="Remove rule {one.rule.id}"')
+
+    async def _remove(self, one: Kept) -> None:
+        if not await confirmed(f"Remove rule {one.rule.id}?", "Remove it", detail=REMOVED):
+            return
+        verbs = operating.Operator(self._desk.store, self._desk.settings, self._operator.name)
+        await asyncio.to_thread(verbs.remove_rule, self._account.id, one.rule.id)
+        ui.notify(f"Rule {one.rule.id} is removed")
+        await self.look()
+
+
+def again(found: Standing) -> float:
+    run = found.run
+    moving = run is not None and (run.state == "running" or run.under_way > 0)
+    return RUNNING_S if moving else RESTING_S
+
+
+def conditions(rule: Rule) -> list[str]:
+    """What an event has to have, a line for each; values as JSON."""
+    named = [] if rule.event is None else [f"event = {_json(rule.event)}"]
+    return [*named, *(f"{path} = {_json(value)}" for path, value in rule.properties.items())]
+
+
+def came_to(run: Run) -> str:
+    """What became of the unmapped events that rules took."""
+    counts = {
+        "delivered": run.delivered,
+        "skipped": run.skipped,
+        "dead": run.dead,
+        "unmapped again": run.unmapped,
+        "under way": run.under_way,
+    }
+    return ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+
+
+def _progress(run: Run) -> None:
+    section("Reprocessing of what is unmapped")
+    share = run.looked / run.total if run.total else 1.0
+    if run.state == "running":
+        ui.linear_progress(value=min(1.0, share), show_value=False, color="primary").props(
+            'aria-label="Reprocessing"'
+        )
+    state = "running" if run.state == "running" else "done"
+    began = f"began {instant(run.began_at)}"
+    ended = "" if run.ended_at is None else f", ended {instant(run.ended_at)}"
+    looked = f"{run.looked:,} of {run.total:,} looked at, {run.taken:,} taken by rules"
+    ui.label(f"{state}: {looked}").classes("relay-what").props("role=status")
+    ui.label(f"{began}{ended}").classes("relay-note")
+    if run.standing:
+        ui.label(f"It stands still: {run.standing}").classes("relay-fault")
+    if words := came_to(run):
+        ui.label(f"Of all that rules ever took: {words}").classes("relay-note")
+
+
+def _made(one: Kept) -> str:
+    return f"of {CONFIGURED}" if one.created_at is None else f"made {instant(one.created_at)}"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -8,10 +8,13 @@
 --          ms of the oldest in the log or 0, then name and number of each count}
 local now, waiting, retrying, oldest = clock(ARGV[1]), 0, 0, math.huge
 for partition = 0, tonumber(ARGV[2]) - 1 do
-  waiting = waiting + redis.call('XLEN', KEYS[5] .. partition)
+  local length = redis.call('XLEN', KEYS[5] .. partition)
+  waiting = waiting + length
   retrying = retrying + redis.call('HLEN', KEYS[6] .. partition) + redis.call('HLEN', KEYS[7] .. partition)
-  local first = redis.call('XRANGE', KEYS[5] .. partition, '-', '+', 'COUNT', 1)[1]
-  if first then oldest = math.min(oldest, tonumber(first[1]:match('%d+'))) end
+  if length > 0 then
+    local first = redis.call('XRANGE', KEYS[5] .. partition, '-', '+', 'COUNT', 1)[1]
+    oldest = math.min(oldest, tonumber(first[1]:match('%d+')))
+  end
 end
 local answer = {
   waiting, retrying, redis.call('HLEN', KEYS[4]), redis.call('HLEN', KEYS[8]),

@@ -9,17 +9,18 @@ import redis
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from app.metrics import deliveries, flow, ingest, installation
+from app.metrics import deliveries, flow, ingest, installation, work
 from app.metrics.fleet import Fleet, fleet
-from app.metrics.measure import Measure
+from app.metrics.measure import Measure, Timing
 from app.settings import Settings
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-MEASURES: Sequence[Measure] = (
+MEASURES: Sequence[Measure | Timing] = (
     *ingest.MEASURES,
     *deliveries.MEASURES,
     *flow.MEASURES,
+    *work.MEASURES,
     *installation.MEASURES,
 )
 

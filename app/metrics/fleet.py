@@ -8,6 +8,7 @@ import redis
 
 from app import presence, settled, throttle
 from app.counters import Tally, tally
+from app.figures import Figures, figures
 from app.keys import destination_key
 from app.ledger import census
 from app.overview import orphans
@@ -39,6 +40,7 @@ class Seen:
     unmapped_since: int | None
     pace: float | None
     replay: Replay | None
+    figures: Figures
 
     @property
     def id(self) -> str:
@@ -155,6 +157,7 @@ def _seen(
         int(unmapped[0][1]) // MICROSECONDS if unmapped else None,
         settled.pace(finished, now),
         Replays(store, account).one(replays[0].decode()) if replays else None,
+        figures(store, account.id),
     )
 
 

@@ -1,10 +1,16 @@
 """What one metric is: its name, its sentence, its labels, and how it is told of a fleet."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from app.metrics.fleet import Fleet, Seen
 
@@ -32,6 +38,39 @@ class Measure:
         for values, number in self.told(fleet):
             family.add_metric(values, number)
         return family
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How many took at most so many seconds: each bound, the last infinite, with all below it."""
+
+    buckets: tuple[tuple[float, int], ...]
+    seconds: float
+
+
+Spreads = Iterable[tuple[tuple[str, ...], Spread]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A metric of how long things took."""
+
+    name: str
+    about: str
+    labels: tuple[str, ...]
+    told: Callable[[Fleet], Spreads]
+    type: Literal["histogram"] = "histogram"
+
+    def family(self, fleet: Fleet) -> Metric:
+        family = HistogramMetricFamily(self.name, self.about, labels=self.labels)
+        for values, spread in self.told(fleet):
+            bounds = [(_written(bound), count) for bound, count in spread.buckets]
+            family.add_metric(values, bounds, spread.seconds)
+        return family
+
+
+def _written(bound: float) -> str:
+    return "+Inf" if math.isinf(bound) else str(float(bound))
 
 
 def each(told: Callable[[Seen], float | None]) -> Callable[[Fleet], Samples]:

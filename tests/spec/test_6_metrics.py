@@ -22,10 +22,12 @@ from app.console.watch import Watch
 from app.dead_letters import DeadLetters, Filter
 from app.destinations.kable import KableAccount
 from app.destinations.kana import KanaAccount
+from app.figures import Work
 from app.keys import SourceKeys, destination_key
 from app.log import Log
 from app.metrics import exposition
 from app.moves import Leased, Reading, Settlement, Verb
+from app.outcome import Delivered, Unavailable
 from app.presence import Worker, announce, announce_tick
 from app.readiness import connect_once
 from app.settings import OperatorSettings, Settings, SourceSettings
@@ -155,6 +157,7 @@ def test_counters_do_not_fall_when_dead_letters_are_discarded(
     sum(letters.discard_all(Filter(reason="rejected"), letters.end()))
     after = scrape()
     assert after.by("relay_dead_letters")["rejected"] == 0
+    assert after.by("relay_deliveries_buried_total")["rejected"] == 18
     assert after.by("relay_deliveries_total")["discarded"] == 18
     for name, series in before.found.items():
         if name.endswith("_total"):
@@ -181,6 +184,61 @@ def test_the_age_of_a_backlog_stands_beside_its_mark(
     assert page.of("relay_backlog_oldest_seconds") == 90
     assert page.of("relay_backlog_age_mark_seconds") == 3_600
     assert page.of("relay_backlog_mark_deliveries") == 1_000_000
+
+
+def buckets(page: Page, name: str, *labels: str) -> dict[str, float]:
+    """The bounds of a histogram of a destination at which its count changes."""
+    found = {
+        next(iter(set(values) - {"kable", *labels})): number
+        for values, number in page[f"{name}_bucket"].items()
+        if {"kable", *labels} <= set(values)
+    }
+    counts = [0.0, *found.values()]
+    return {le: n for (le, n), before in zip(found.items(), counts, strict=False) if n > before}
+
+
+def test_from_acceptance_to_delivery_is_a_histogram(
+    log: Log, scrape: Scrape, clock: Clock
+) -> None:
+    log.append([admission(number) for number in range(3)])
+    clock.now = (log.census().oldest_ms or 0) + 7_000
+    settle(log, "delivered", "delivered", "skipped")
+    page = scrape()
+    assert buckets(page, "relay_delivery_latency_seconds", "live") == {"10.0": 2}
+    assert page["relay_delivery_latency_seconds_count"][("kable", "live")] == 2
+    assert page["relay_delivery_latency_seconds_sum"][("kable", "live")] == pytest.approx(14, 0.1)
+    assert page["relay_delivery_latency_seconds_count"][("kable", "bulk")] == 0
+
+
+def test_what_pumps_do_adds_up(log: Log, scrape: Scrape) -> None:
+    work = Work()
+    work.request(Delivered(), 3, 40)
+    work.request(Unavailable("Kable answered 503"), 2, 700)
+    work.idle(0.5)
+    log.append([admission(0)])
+    log.lease("pump", log.layout.partitions)
+    log.release("pump", (), work.added(2.0))
+    page = scrape()
+    assert page.by("relay_requests_finished_total") == {"delivered": 1, "down": 1}
+    assert page.by("relay_attempts_finished_total") == {"delivered": 3, "down": 2}
+    assert buckets(page, "relay_request_duration_seconds") == {"0.05": 1, "1.0": 2}
+    assert page.of("relay_request_duration_seconds_sum") == 0.74
+    assert page.of("relay_pumps_begun_total") == 1
+    assert page.of("relay_wakes_requested_total") == 2
+    assert page.of("relay_pump_seconds_total") == 2
+    assert page.of("relay_pump_busy_seconds_total") == 1.5
+
+
+def test_holds_and_pauses_are_counted(scrape: Scrape, store: redis.Redis, clock: Clock) -> None:
+    throttle = Throttle(store, KABLE, clock)
+    throttle.hold("Kable answered 503", None)
+    clock.now += 1_001
+    throttle.hold("Kable answered 503", None)
+    throttle.pause("operator", "it fails")
+    page = scrape()
+    assert page.by("relay_destination_holds_total") == {"down": 2}
+    assert page.of("relay_breaker_openings_total") == 1
+    assert page.by("relay_destination_pauses_total") == {"operator": 1}
 
 
 def states(page: Page, name: str) -> set[str]:
@@ -292,12 +350,11 @@ def test_the_cost_of_a_page_does_not_grow_with_what_lies_there(
         scrape()
         return int(store.info("stats")["total_commands_processed"] - before)
 
-    log.append([admission(0)])
-    scrape()
+    log.append([admission(number) for number in range(500)])
     few = calls()
-    log.append([admission(number) for number in range(1, 2_000)])
+    log.append([admission(number) for number in range(500, 3_000)])
     bury_logged(log)
-    log.append([admission(number) for number in range(2_000, 4_000)])
+    log.append([admission(number) for number in range(3_000, 4_000)])
     assert calls() <= few + 1
 
 

@@ -63,7 +63,11 @@ def figures(store: redis.Redis, destination: str) -> Figures:
     pipe = store.pipeline(transaction=False)
     for name in ("figures", "counts"):
         pipe.hgetall(destination_key(destination, name))
-    found, ledger = cast("list[dict[bytes, bytes]]", pipe.execute())
+    return decode(*cast("list[dict[bytes, bytes]]", pipe.execute()))
+
+
+def decode(found: Mapping[bytes, bytes], ledger: Mapping[bytes, bytes]) -> Figures:
+    """What the two hashes say that the store keeps as `figures` and `counts`."""
     counts = {name.decode(): int(number) for name, number in {**ledger, **found}.items()}
     return Figures(
         latency={lane: _histogram(counts, f"latency:{lane}:", LATENCY_BOUNDS) for lane in LANES},

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import redis
 
-from app import presence, settled, throttle
+from app import figures, presence, settled, throttle
 from app.counters import Tally, tally
-from app.figures import Figures, figures
+from app.figures import Figures
 from app.keys import destination_key
 from app.ledger import census
 from app.overview import orphans
@@ -21,7 +21,7 @@ from app.wake import queue_name
 
 PACE_OF_SETTLEMENTS = 20
 MICROSECONDS = 1_000
-QUESTIONS = 6
+QUESTIONS = 8
 
 Answers = Sequence[Any]
 
@@ -131,6 +131,8 @@ def _ask(pipe: redis.client.Pipeline, account: DestinationSettings, total: int, 
     pipe.zrange(destination_key(account.id, "unmapped:at"), 0, 0, withscores=True)
     pipe.lrange(destination_key(account.id, "settled"), 0, PACE_OF_SETTLEMENTS - 1)
     pipe.zrange(destination_key(account.id, "replays"), -1, -1)
+    pipe.hgetall(destination_key(account.id, "figures"))
+    pipe.hgetall(destination_key(account.id, "counts"))
 
 
 def _seen(
@@ -141,7 +143,7 @@ def _seen(
     served: frozenset[str] | None,
 ) -> Seen:
     """`served` are the queues that workers consume; None for an orphan."""
-    counted, state, reasons, unmapped, finished, replays = answers
+    counted, state, reasons, unmapped, finished, replays, found, ledger = answers
     standing = Standing(
         account,
         census(counted),
@@ -157,7 +159,7 @@ def _seen(
         int(unmapped[0][1]) // MICROSECONDS if unmapped else None,
         settled.pace(finished, now),
         Replays(store, account).one(replays[0].decode()) if replays else None,
-        figures(store, account.id),
+        figures.decode(found, ledger),
     )
 
 

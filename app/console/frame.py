@@ -17,6 +17,9 @@ from app.console.widgets import address
 
 EVERY_S: Final = EVERY_MS / 1000
 BRAND: Final = "#2a8364"
+STYLES: Final = "".join(
+    f'<link rel="stylesheet" href="/static/{name}.css">' for name in ("console", "letters")
+)
 THEME: Final = "relay_theme"
 THEMES: Final = {"light": False, "dark": True}
 PLACEHOLDER: Final = "Trace a message id"
@@ -52,7 +55,7 @@ def framed(desk: Desk, request: Request, title: str) -> Iterator[Operator]:
     operator = operator_of(request)
     ui.on_exception(notify)
     ui.page_title(f"{title} · Usage Relay")
-    ui.add_head_html('<link rel="stylesheet" href="/static/console.css">')
+    ui.add_head_html(STYLES)
     ui.colors(primary=BRAND)
     dark = ui.dark_mode(value=THEMES.get(request.cookies.get(THEME, "")))
     drawer = _navigation(request.url.path)

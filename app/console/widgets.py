@@ -38,6 +38,11 @@ def whole(count: int | None) -> str:
     return NONE if count is None else f"{count:,}"
 
 
+def counted(count: int, one: str) -> str:
+    """So many of what one is called: 1 letter, 2 letters."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def length(seconds: float | None) -> str:
     """A length of time in its two largest units: 3 d 4 h."""
     if seconds is None:

@@ -1,7 +1,7 @@
 """Dead letters: deliveries that wait for an operator's decision."""
 
 from app.dead_letters.burial import Burial
-from app.dead_letters.edit import BadPayload
+from app.dead_letters.edit import BadPayload, edited, message_id
 from app.dead_letters.filter import BadFilter, Filter
 from app.dead_letters.found import Group, Look, Opened, Page, merged
 from app.dead_letters.index import Buried
@@ -33,9 +33,11 @@ __all__ = [
     "Opened",
     "Page",
     "decode",
+    "edited",
     "encode",
     "letter",
     "merged",
+    "message_id",
     "neighbours",
     "trends",
     "unheard",

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from app.clock import Clock
-from app.dead_letters import DeadLetters, Filter, unheard
+from app.dead_letters import Burial, DeadLetters, Filter, unheard
 from app.keys import destination_key
 from app.replays.replay import RATE_MAX, Replay, decode, default_rate
 from app.replays.step import News, Stepper
@@ -116,8 +116,23 @@ class Replays:
     def newest(self) -> list[Replay]:
         """The newest first, at most 100."""
         ids = cast("list[bytes]", self._store.zrange(self._key("replays"), 0, -1, desc=True))
-        found = (self.one(id_.decode()) for id_ in ids)
-        return [replay for replay in found if replay is not None]
+        pipe = self._store.pipeline(transaction=False)
+        for id_ in ids:
+            pipe.hgetall(self._key("replay:") + id_.decode())
+        kept = cast("list[dict[bytes, bytes]]", pipe.execute())
+        found = zip(ids, kept, strict=True)
+        return [decode(id_.decode(), self._account.id, one) for id_, one in found if one]
+
+    def taking(self, letter: str) -> Replay | None:
+        """The replay under which the letter of this id is under way or waits for a retry."""
+        burial = Burial.named(letter)
+        if burial is None:
+            return None
+        pipe = self._store.pipeline(transaction=False)
+        for name in ("replaying", "retried"):
+            pipe.hget(self._key(name), burial.key)
+        taken = next((one for one in pipe.execute() if one is not None), None)
+        return None if taken is None else self.one(taken.decode())
 
     def step(self) -> News | None:
         """Move what may move now; None when there was nothing to do and nothing to tell."""

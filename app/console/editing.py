@@ -1,0 +1,54 @@
+"""An editor for the event of a letter, which says while one types what is wrong with it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import ui
+
+from app.console.checking import Checked, checked
+from app.console.exchange import pretty
+from app.console.widgets import button, section
+from app.dead_letters import Opened
+from app.destination import Destination
+from app.settings import DestinationSettings
+
+Act = Callable[[bytes], Awaitable[None]]
+
+
+class Editor:
+    """Gives the text as it stands to `replay` or `keep`: what nobody touched stays as it is."""
+
+    def __init__(
+        self, opened: Opened, kind: Destination[Any], account: DestinationSettings
+    ) -> None:
+        self._opened, self._kind, self._account = opened, kind, account
+
+    def show(self, replay: Act, keep: Act, leave: Callable[[], None]) -> None:
+        section("Edit the event")
+        self._box = ui.codemirror(
+            pretty(self._opened.delivery.event),
+            language="JSON",
+            line_wrapping=True,
+            on_change=self._look,
+        ).classes("relay-editor")
+        self._box.props('aria-label="Event"')
+        self._said = ui.label().classes("relay-said").props("role=status aria-live=polite")
+        with ui.row().classes("relay-verbs"):
+            self._verbs = [
+                button("Save and replay…", lambda: replay(self._event()), "replay"),
+                button("Save only", lambda: keep(self._event()), "save").props("outline"),
+            ]
+            ui.button("Leave it", on_click=leave).props("flat no-caps dense")
+        self._look()
+
+    def _event(self) -> bytes:
+        return str(self._box.value).encode()
+
+    def _look(self) -> None:
+        found: Checked = checked(
+            str(self._box.value), self._opened.delivery, self._kind, self._account
+        )
+        self._said.set_text(found.fault or found.told)
+        self._said.classes(replace=f"relay-said relay-{'said-good' if found.good else 'said-bad'}")
+        for one in self._verbs:
+            one.set_enabled(not found.fault)

@@ -1,0 +1,236 @@
+"""One dead letter: what failed and why, what was sent and what came back, and what to do."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nicegui import ui
+from starlette.requests import Request
+
+from app import operating
+from app.actions import Action, Actions
+from app.console import deciding
+from app.console.asked import Asked, asked
+from app.console.desk import Desk
+from app.console.editing import Editor
+from app.console.exchange import show_edits, show_exchange, show_timeline, timeline
+from app.console.filtering import faults
+from app.console.following import follow
+from app.console.frame import framed
+from app.console.live import Shared
+from app.console.session import Operator
+from app.console.shown import ADVICE, letter_path, moment, sentence
+from app.console.widgets import address, button, nothing, section
+from app.dead_letters import (
+    BuriedAgain,
+    DeadLetters,
+    End,
+    Neighbours,
+    Opened,
+    message_id,
+    neighbours,
+)
+from app.destinations import KINDS
+from app.overview import known
+from app.replays import Replay, Replays
+from app.rules import Rules
+from app.settings import DestinationSettings
+
+PATH: Final = "/dead-letters"
+ALONE: Final = Neighbours(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A letter with what lies beside it, or what became of one that is not there."""
+
+    opened: Opened | None = None
+    beside: Neighbours = ALONE
+    again: str = ""
+    replay: Replay | None = None
+    action: Action | None = None
+
+
+def register(desk: Desk) -> None:
+    shared = Shared()
+
+    @ui.page(PATH + "/{destination}/{letter}", response_timeout=20)
+    async def page(request: Request, destination: str, letter: str) -> None:
+        accounts = {
+            one.id: one for one in await asyncio.to_thread(known, desk.store, desk.settings)
+        }
+        wish = asked(request.query_params, accounts)
+        account = accounts.get(destination)
+        found = Found()
+        if account is not None:
+            found = await asyncio.to_thread(found_letter, desk, account, letter, wish)
+        with framed(desk, request, "Dead letter") as operator:
+            faults(wish)
+            if account is None:
+                expected = ", ".join(accounts) or "none"
+                nothing(f"There is no destination {destination}; expected one of: {expected}.")
+            elif found.opened is None:
+                _gone(account.id, letter, found, wish)
+            else:
+                _Letter(desk, shared, operator, account, wish, found.opened).show(found.beside)
+
+
+def found_letter(desk: Desk, account: DestinationSettings, letter: str, wish: Asked) -> Found:
+    letters = DeadLetters(desk.store, account)
+    try:
+        opened = letters.open(letter)
+    except BuriedAgain as again:
+        return Found(again=again.now.id)
+    if opened is not None:
+        return Found(opened, neighbours(letters, wish.filter, opened.at))
+    actions = Actions(desk.store, account.id).newest(1_000)
+    named = next((one for one in actions if letter in one.about), None)
+    return Found(replay=Replays(desk.store, account).taking(letter), action=named)
+
+
+def _gone(destination: str, letter: str, found: Found, wish: Asked) -> None:
+    """What became of a letter that is not there."""
+    if found.again:
+        ui.label("This letter was replayed, and buried again.").classes("relay-sentence")
+        ui.link("The letter as it is now", wish.there(letter_path(destination, found.again)))
+    elif found.replay is not None:
+        ui.label("This letter is under way again.").classes("relay-sentence")
+        ui.link(f"Replay {found.replay.id}", f"/replays/{found.replay.id}")
+    elif found.action is not None:
+        one = found.action
+        told = f"This letter is gone: {one.what} by {one.who} at {moment(one.at)} UTC."
+        ui.label(told).classes("relay-sentence")
+    else:
+        told = f"There is no dead letter {letter} at {destination}."
+        ui.label(told).classes("relay-sentence")
+        nothing("It was replayed or discarded, or the id is wrong: see Replays and Actions.")
+    ui.link("Dead letters", wish.there(PATH))
+
+
+class _Letter:
+    """An opened letter, and what may be done with it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        shared: Shared,
+        operator: Operator,
+        account: DestinationSettings,
+        wish: Asked,
+        opened: Opened,
+    ) -> None:
+        self._desk, self._shared, self._operator = desk, shared, operator
+        self._account = account
+        self._wish, self._opened = wish, opened
+        self._verbs = operating.Operator(desk.store, desk.settings, operator.name)
+
+    def show(self, beside: Neighbours) -> None:
+        letter = self._opened.letter
+        with ui.row().classes("relay-head"):
+            ui.link("All dead letters", self._wish.there(PATH))
+            for words, one in (("Newer", beside.newer), ("Older", beside.older)):
+                if one is not None:
+                    ui.link(words, self._wish.there(letter_path(self._account.id, one.id)))
+        ui.label(sentence(letter)).classes("relay-sentence")
+        ui.label(ADVICE.get(letter.reason, "")).classes("relay-note")
+        self._place = ui.column().classes("relay-part")
+        with self._place:
+            if not self._operator.read_only:
+                self._buttons()
+        _facts(self._facts())
+        section("Attempts")
+        show_timeline(timeline(self._opened))
+        show_exchange(self._opened)
+        show_edits(self._opened)
+
+    def _facts(self) -> Mapping[str, tuple[str, str]]:
+        """What is known of it, and where it leads."""
+        letter, destination = self._opened.letter, self._account.id
+        at = {"destination": destination}
+        return {
+            "Destination": (destination, address(PATH, **at)),
+            "Event": (letter.event, address(PATH, **at, event=letter.event)),
+            "User": (letter.user, address(PATH, **at, user=letter.user)),
+            "Message id": (letter.id, self._trace),
+            "Source": (letter.source, ""),
+            "Group": (letter.group, address(PATH, **at, group=letter.group)),
+            "Letter": (self._opened.id, ""),
+        }
+
+    @property
+    def _trace(self) -> str:
+        return address(
+            "/trace", message_id=message_id(self._opened.delivery), user=self._opened.letter.user
+        )
+
+    def _buttons(self) -> None:
+        with ui.row().classes("relay-verbs"):
+            if self._account.id in self._desk.settings.destinations:
+                button("Replay…", self._replay, "replay")
+                button("Edit and replay…", self._edit, "edit").props("outline")
+            button("Discard…", lambda: self._discard("discarded"), "delete").props("outline")
+            button("Discard as delivered…", lambda: self._discard("delivered"), "check").props(
+                "outline"
+            )
+            ui.link("Trace", self._trace)
+
+    async def _replay(self) -> None:
+        chosen = [self._opened.id]
+        begun = await deciding.replay(self._desk, self._operator, self._account.id, chosen)
+        if begun is not None:
+            await self._follow(begun)
+
+    async def _follow(self, begun: Replay) -> None:
+        self._place.clear()
+        with self._place:
+            await follow(
+                self._desk, self._shared, self._account, self._opened.id, begun, self._trace
+            )
+
+    async def _discard(self, end: End) -> None:
+        chosen = [self._opened.id]
+        done = await deciding.discard(self._desk, self._operator, self._account.id, chosen, end)
+        if done:
+            self._place.clear()
+            with self._place:
+                ui.label(f"{done}.").classes("relay-sentence").props("role=status")
+
+    async def _edit(self) -> None:
+        kind = KINDS[self._account.kind]
+        account = self._account
+        if kind.ruled:
+            book = await asyncio.to_thread(Rules(self._desk.store, account.id).book)
+            account = account.model_copy(update={"rules": book.rules})
+        self._place.clear()
+        with self._place:
+            Editor(self._opened, kind, account).show(self._save_and_replay, self._save, self._left)
+
+    def _left(self) -> None:
+        self._place.clear()
+        with self._place:
+            self._buttons()
+
+    async def _save(self, event: bytes) -> None:
+        await asyncio.to_thread(self._verbs.edit, self._account.id, self._opened.id, event)
+        ui.navigate.reload()
+
+    async def _save_and_replay(self, event: bytes) -> None:
+        """Where the replay is refused or cancelled, the edit stays."""
+        await asyncio.to_thread(self._verbs.edit, self._account.id, self._opened.id, event)
+        await self._replay()
+
+
+def _facts(facts: Mapping[str, tuple[str, str]]) -> None:
+    with ui.element("dl").classes("relay-facts"):
+        for name, (value, there) in facts.items():
+            if not value:
+                continue
+            with ui.element("div"):
+                with ui.element("dt"):
+                    ui.label(name)
+                with ui.element("dd"):
+                    if there:
+                        ui.link(value, there)
+                    else:
+                        ui.label(value)

@@ -30,16 +30,23 @@ from app.moves import Leased, Reading, Settlement, Verb
 from app.outcome import Delivered, Unavailable
 from app.presence import Worker, announce, announce_tick
 from app.readiness import connect_once
+from app.replays import Replays
 from app.settings import OperatorSettings, Settings, SourceSettings
 from app.throttle import Throttle
-from tests.burying import admission, bury_logged
+from tests.burying import admission, bury, bury_logged
 from tests.processes import free_port, wait_until
 from tests.told import Clock
 
 KABLE = KableAccount(
     id="kable", kind="kable", api_key=SecretStr("sk_test.x"), kable_client_id="kci_x", rate=50
 )
-KANA = KanaAccount(id="kana", kind="kana", api_key=SecretStr("prv_x"), queue="shared")
+KANA = KanaAccount(
+    id="kana",
+    kind="kana",
+    api_key=SecretStr("prv_x"),
+    queue="shared",
+    unmapped_age_max=timedelta(days=90),
+)
 
 
 def settings(url: str) -> Settings:
@@ -239,6 +246,65 @@ def test_holds_and_pauses_are_counted(scrape: Scrape, store: redis.Redis, clock:
     assert page.by("relay_destination_holds_total") == {"down": 2}
     assert page.of("relay_breaker_openings_total") == 1
     assert page.by("relay_destination_pauses_total") == {"operator": 1}
+
+
+def test_a_replay_tells_how_far_it_is_and_whether_it_stands_still(
+    log: Log, scrape: Scrape, store: redis.Redis, clock: Clock
+) -> None:
+    bury(log, 20)
+    replays = Replays(store, KABLE, clock)
+    replays.begin(Filter(reason="rejected"), 100, "ann")
+    clock.now += 1_000
+    replays.step()
+    page = scrape()
+    assert page.of("relay_replay_running") == 1
+    assert page.of("relay_replay_standing") == 0
+    assert page.by("relay_replay_letters") == {
+        "total": 18,
+        "moved": 18,
+        "under_way": 18,
+        "delivered": 0,
+        "skipped": 0,
+        "dead": 0,
+        "unmapped": 0,
+    }
+    assert page.by("relay_replay_letters", "kana") == {}
+
+
+def test_what_is_unmapped_tells_its_age_and_when_it_is_discarded(
+    scrape: Scrape, store: redis.Redis, clock: Clock
+) -> None:
+    day_ago = (clock() - 86_400_000) * 1_000
+    store.zadd(destination_key("kana", "unmapped:at"), {"0-1-0": day_ago, "0-2-0": day_ago + 1})
+    store.hset(destination_key("kana", "unmapped"), mapping={"0-1-0": "", "0-2-0": ""})
+    page = scrape()
+    assert page.of("relay_unmapped_deliveries", "kana") == 2
+    assert page.of("relay_unmapped_oldest_seconds", "kana") == 86_400
+    assert page["relay_unmapped_age_max_seconds"] == {("kana",): 90 * 86_400}
+
+
+def test_every_console_tells_the_same(log: Log, store_url: str, clock: Clock) -> None:
+    log.append([admission(number) for number in range(20)])
+    bury_logged(log)
+
+    def page() -> list[str]:
+        with redis.Redis.from_url(store_url) as store:
+            text = exposition(store, settings(store_url), clock()).decode()
+        return [line for line in text.splitlines() if "memory_used" not in line]
+
+    assert page() == page()
+
+
+def test_a_metric_is_a_sentence_a_type_and_its_series(log: Log, scrape: Scrape) -> None:
+    log.append([admission(number) for number in range(3)])
+    lines = [line for line in scrape().text.splitlines() if "relay_deliveries_accepted" in line]
+    assert lines == [
+        "# HELP relay_deliveries_accepted_total Deliveries that were appended for a destination; "
+        "each part of an event is one.",
+        "# TYPE relay_deliveries_accepted_total counter",
+        'relay_deliveries_accepted_total{destination="kable"} 3.0',
+        'relay_deliveries_accepted_total{destination="kana"} 0.0',
+    ]
 
 
 def states(page: Page, name: str) -> set[str]:

@@ -124,6 +124,11 @@ def test_every_alert_says_what_to_do_and_where_that_is_explained() -> None:
         assert told["description"].endswith("."), one["alert"]
 
 
+def test_the_examples_are_of_alerts_that_there_are() -> None:
+    examples = (ROOT / "deploy/prometheus/alerts_test.yml").read_text()
+    assert set(re.findall(r"Relay\w+", examples)) <= {one["alert"] for one in ALERTS}
+
+
 def dashboard() -> dict[str, Any]:
     found: dict[str, Any] = json.loads((ROOT / "deploy/grafana/usage-relay.json").read_text())
     return found

@@ -1,6 +1,7 @@
 """What operators did to a destination, the newest thousand."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +12,8 @@ from app.keys import destination_key
 from app.scripts import Scripts
 
 KEPT = 1_000
+
+_CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([a-z0-9][a-z0-9_-]{0,62})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,54 @@ class Action:
     what: str
     count: int = 1
     about: str = ""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """Where an action stands among those of all destinations, by the store's clock."""
+
+    at: int
+    number: int
+    destination: str
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.number}-{self.destination}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Actions and whose they are, the newest first, and where to go on; None at the end."""
+
+    items: tuple[tuple[str, Action], ...]
+    cursor: Place | None
+
+
+def place(cursor: str) -> Place:
+    """The place that a cursor names. Raises ValueError when it names none."""
+    found = _CURSOR.fullmatch(cursor)
+    if not found:
+        raise ValueError(f"expected the cursor of a page of actions; found {cursor[:60]!r}")
+    return Place(int(found[1]), int(found[2]), found[3])
+
+
+def page(
+    store: redis.Redis, destinations: Sequence[str], before: Place | None, limit: int
+) -> Page:
+    """The newest actions of these destinations, after those that an earlier page has shown."""
+    pipe = store.pipeline(transaction=False)
+    for name in destinations:
+        pipe.xrevrange(destination_key(name, "actions"), _last(name, before), count=limit + 1)
+    found = sorted(
+        (
+            (_place(name, entry), fields)
+            for name, entries in zip(destinations, pipe.execute(), strict=True)
+            for entry, fields in entries
+        ),
+        key=lambda pair: pair[0],
+        reverse=True,
+    )
+    items = tuple((at.destination, _action(fields)) for at, fields in found[:limit])
+    return Page(items, found[limit - 1][0] if len(found) > limit else None)
 
 
 class Actions:
@@ -46,6 +97,19 @@ class Actions:
             _action(fields)
             for _, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)
         ]
+
+
+def _last(destination: str, before: Place | None) -> str:
+    """The newest entry of a stream that comes after a place, which leads back in time."""
+    if before is None:
+        return "+"
+    exclusive = "" if destination < before.destination else "("
+    return f"{exclusive}{before.at}-{before.number}"
+
+
+def _place(destination: str, entry: bytes) -> Place:
+    at, _, number = entry.decode().partition("-")
+    return Place(int(at), int(number), destination)
 
 
 def _action(fields: Mapping[bytes, bytes]) -> Action:

@@ -11,7 +11,7 @@ from app.standing import Standing, Word, backlog_high, standstill, state
 
 Severity = Literal["bad", "fair"]
 
-CURES: Final = {"memory": ("Dead letters", "/dead-letters")}
+DEAD_LETTERS: Final = "Dead letters"
 
 
 class Warning_(NamedTuple):  # noqa: N801 - Warning is Python's
@@ -51,9 +51,10 @@ def _is_hint(finding: Finding) -> bool:
 def _of_the_finding(finding: Finding) -> Warning_:
     advice = f": {finding.advice}" if finding.advice else ""
     words = f"{finding.part.capitalize()}: {finding.found}{advice}"
-    return Warning_(
-        "bad" if finding.state == "failed" else "fair", words, *CURES.get(finding.part, ())
-    )
+    severity: Severity = "bad" if finding.state == "failed" else "fair"
+    if "dead letters" in finding.advice:
+        return Warning_(severity, words, DEAD_LETTERS, "/dead-letters")
+    return Warning_(severity, words)
 
 
 def _of_the_destination(standing: Standing, look: Look) -> Iterator[Warning_]:
@@ -83,5 +84,5 @@ def _standstill(standing: Standing, word: Word, look: Look) -> str:
 def _cure(standing: Standing, word: Word) -> tuple[str, str]:
     id_ = standing.account.id
     if standing.throttle.paused_cause == "refusals":
-        return "Dead letters", address("/dead-letters", destination=id_)
+        return DEAD_LETTERS, address("/dead-letters", destination=id_)
     return ("Resume it", "/") if word == "paused" else ("Look", address(f"/destinations/{id_}"))

@@ -1,9 +1,10 @@
 """A destination's card on the overview: made once, and then only changed where something has."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nicegui import run, ui
+from nicegui import ui
 
 from app import operating
 from app.console.cards import Card, Fact, Number
@@ -68,12 +69,12 @@ class DestinationCard:
         if card.state == "paused":
             if not await confirmed(f"Resume {card.id}?", "Resume", detail=f"Paused {card.reason}"):
                 return
-            await run.io_bound(verbs.resume, card.id)
+            await asyncio.to_thread(verbs.resume, card.id)
         else:
             reason = await _reason(card.id)
             if reason is None:
                 return
-            await run.io_bound(verbs.pause, card.id, reason)
+            await asyncio.to_thread(verbs.pause, card.id, reason)
         await self._done()
 
 

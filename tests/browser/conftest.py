@@ -152,7 +152,7 @@ def visit(browser: Browser, faults: list[str]) -> Iterator[Visit]:
             made = browser.new_context(base_url=address, **context)
             stack.callback(made.close)
             made.set_default_timeout(PATIENCE_MS)
-            made.request.post("/login", form={"token": token})
+            made.request.post("/login", form={"token": token}, max_redirects=0)
             page = made.new_page()
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", partial(_noted, faults))

@@ -133,7 +133,7 @@ def test_workers_and_beat_are_told_in_words() -> None:
 def test_the_banner_says_what_is_bad_first_and_leaves_out_what_costs_only_speed() -> None:
     found = (
         Finding("workers", "warning", "2 processes for 4 pumps", "start more"),
-        Finding("memory", "warning", "80% of maxmemory used", "drain"),
+        Finding("memory", "warning", "80% used", "decide on dead letters"),
         Finding("beat", "failed", "beat does not tick", "start beat"),
         Finding("store", "ok", "Valkey 9"),
     )
@@ -142,7 +142,7 @@ def test_the_banner_says_what_is_bad_first_and_leaves_out_what_costs_only_speed(
     look = Look(NOW, (by_hand,), findings=found, pausers={"kable": "ann"})
     assert [tuple(one) for one in warnings(look)] == [
         ("bad", "Beat: beat does not tick: start beat", "", ""),
-        ("fair", "Memory: 80% of maxmemory used: drain", "Dead letters", "/dead-letters"),
+        ("fair", "Memory: 80% used: decide on dead letters", "Dead letters", "/dead-letters"),
         ("fair", "kable is paused by ann: they move", "Resume it", "/"),
     ]
 

@@ -4,12 +4,15 @@ from typing import Final
 
 from app.console.desk import Desk
 from app.console.pages import (
+    actions,
     dead_letters,
     flags,
     letter,
     overview,
+    rejections,
     replays,
     retries,
+    settings,
     trace,
     unconfirmed,
     unmapped,
@@ -22,9 +25,12 @@ PAGES: Final = (
     unconfirmed,
     retries,
     replays,
-    flags,
-    trace,
     unmapped,
+    flags,
+    rejections,
+    trace,
+    actions,
+    settings,
 )
 
 

@@ -1,0 +1,111 @@
+"""What ingest refused: by source and code, what that means, and the newest samples."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from nicegui import ui
+from starlette.requests import Request
+
+from app.console.codes import meaning
+from app.console.desk import Desk
+from app.console.frame import framed
+from app.console.widgets import Row, address, choice, code, fault, nothing, section, table, whole
+from app.counters import SAMPLES_MAX, Tally, samples, tally
+
+ALL: Final = "all"
+COLUMNS: Final = ("source", "code", "events", "meaning")
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """A refused event, when it came and what was wrong with it."""
+
+    at: str = ""
+    message: str = ""
+    event: str = ""
+
+
+def register(desk: Desk) -> None:
+    @ui.page("/rejections")
+    async def page(request: Request) -> None:
+        source = request.query_params.get("source", "")
+        asked = request.query_params.get("code", "")
+        sources = list(desk.settings.sources)
+        found = rows(await asyncio.to_thread(_tallies, desk), source)
+        with framed(desk, request, "Rejections"):
+            paths = {name: address("/rejections", source=name) for name in sources}
+            choice("Source", {ALL: "/rejections", **paths}, source or ALL)
+            if source and source not in sources:
+                fault(f"source: expected one of {', '.join(sources)}; found {source}")
+            elif not found:
+                nothing("Nothing was refused.")
+            else:
+                table(COLUMNS, found, links={"code": "samples", "events": "samples"})
+                await _show_samples(desk, found, asked)
+
+
+def rows(tallies: Mapping[str, Tally], source: str) -> list[Row]:
+    """A row for each code of each source, the one with the most events first. Pure."""
+    counted = [
+        (name, word, count)
+        for name, tally in tallies.items()
+        if source in ("", name)
+        for word, count in tally.refused.items()
+    ]
+    return [_row(*one) for one in sorted(counted, key=lambda one: -one[2])]
+
+
+def told(kept: Sequence[bytes]) -> list[Sample]:
+    """The samples that the store keeps as JSON; one that nothing can read shows as it is. Pure."""
+    return [_sample(one) for one in kept]
+
+
+def indented(event: str) -> str:
+    """The event with a line for each member, where it is whole JSON. Pure.
+
+    What was cut stands as it came, and so do numbers.
+    """
+    try:
+        return msgspec.json.format(event, indent=2)
+    except msgspec.DecodeError:
+        return event
+
+
+def _tallies(desk: Desk) -> dict[str, Tally]:
+    return {source: tally(desk.store, source) for source in desk.settings.sources}
+
+
+async def _show_samples(desk: Desk, found: Sequence[Row], asked: str) -> None:
+    """Those of the code that is asked for; of the most frequent one where none is."""
+    chosen = [row for row in found if row["code"] == asked] if asked else found[:1]
+    if not chosen:
+        fault(f"code: nothing was refused as {asked}")
+    for row in chosen:
+        source, word = str(row["source"]), str(row["code"])
+        kept = await asyncio.to_thread(samples, desk.store, source, word)
+        section(f"{word} of {source}: the newest {len(kept)}, at most {SAMPLES_MAX}")
+        for sample in told(kept):
+            with ui.element("article").classes("relay-sample"):
+                ui.label(f"{sample.at} · {sample.message}")
+                if sample.event:
+                    code(indented(sample.event))
+
+
+def _row(source: str, word: str, count: int) -> Mapping[str, object]:
+    when, cure = meaning(word)
+    return {
+        "id": f"{source} {word}",
+        "source": source,
+        "code": word,
+        "events": whole(count),
+        "meaning": f"{when} {cure}",
+        "samples": address("/rejections", source=source, code=word),
+    }
+
+
+def _sample(kept: bytes) -> Sample:
+    try:
+        return msgspec.json.decode(kept, type=Sample)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Sample(event=kept.decode(errors="replace"))

@@ -1,11 +1,15 @@
-"""The API of the console as its clients see it, in front of a real store."""
+"""The API of the console with real HTTP in front of a real store, and what its tests look at."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import redis
+import requests
+import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
-from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from app.console.access import Guard
 from app.console.api import api
@@ -17,20 +21,30 @@ from app.destinations.kana import KanaAccount
 from app.operating import Discards
 from app.settings import OperatorSettings, Settings, SourceSettings
 from app.store import connect
+from tests.processes import free_port, wait_until
 
 Json = dict[str, Any]
 
 KABLE = KableAccount(id="kable", api_key="sk_test.x", kable_client_id="kci_x")
 KANA = KanaAccount(id="kana", api_key="prv_test_x")
+OPERATOR, VIEWER = "token-of-ann", "token-of-eve"
+PLACES = {
+    "destination": "kable",
+    "letter": "1-1-1.1",
+    "replay": "0123456789ab",
+    "discard": "0123456789ab",
+    "message_id": "m-0",
+    "source": "web",
+    "rule": "r",
+    "flag": "f",
+}
 
 
 def settings(store_url: str) -> Settings:
     """Two destinations, one source, and two operators of whom `eve` may only look."""
-    web = SourceSettings(
-        id="web", write_key=SecretStr("write-key"), destinations=("kable", "kana")
-    )
-    ann = OperatorSettings(id="ann", token=SecretStr("token-of-ann"))
-    eve = OperatorSettings(id="eve", token=SecretStr("token-of-eve"), read_only=True)
+    web = SourceSettings(id="web", write_key=SecretStr("wk"), destinations=("kable", "kana"))
+    ann = OperatorSettings(id="ann", token=SecretStr(OPERATOR))
+    eve = OperatorSettings(id="eve", token=SecretStr(VIEWER), read_only=True)
     return Settings(
         store_url=SecretStr(store_url),
         sources={"web": web},
@@ -39,35 +53,61 @@ def settings(store_url: str) -> Settings:
     )
 
 
-class Console:
-    """A client of the API, with the token of `ann`."""
+class Client(requests.Session):
+    """A client of one console, with the token of `ann`."""
 
-    def __init__(self, store_url: str, store: redis.Redis | None = None) -> None:
-        told = settings(store_url)
-        client = connect(store_url) if store is None else store
-        desk = Desk(client, told, Door(told.operators), Watch(client, told))
-        self.discards = Discards()
-        self.application = api(desk, self.discards)
-        guarded = Guard(self.application, desk.door)
-        self.client = TestClient(
-            guarded,
-            raise_server_exceptions=False,
-            headers={"Authorization": "Bearer token-of-ann"},
-        )
+    def __init__(self, address: str, application: FastAPI) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.headers["Authorization"] = f"Bearer {OPERATOR}"
+        self.address = address
+        self.application = application
 
-    def __call__(self, method: str, path: str, **more: Any) -> tuple[int, Json]:  # noqa: ANN401
-        """Status and JSON of a call below /api."""
-        answer = self.client.request(method, f"/api{path}", **more)
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
+        """A call below /api."""
+        return self.request(method, f"{self.address}/api{path}", timeout=20, **more)
+
+    def told(self, method: str, path: str, **more: Any) -> tuple[int, Json]:  # noqa: ANN401
+        """Status and JSON of a call."""
+        answer = self.call(method, path, **more)
         return answer.status_code, answer.json()
 
-    def get(self, path: str, **query: object) -> Json:
-        """What is found there."""
-        status, found = self("GET", path, params=query)
+    def found(self, path: str, **query: object) -> Json:
+        """What a GET finds."""
+        status, found = self.told("GET", path, params=query)
         assert status == 200, found
         return found
 
-    def refused(self, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, object]]:  # noqa: ANN401
-        """Status and fault of a call that is no success."""
-        status, found = self(method, path, **more)
-        assert found.keys() == {"error"}, found
-        return status, found["error"]
+    def refused(self, method: str, path: str, **more: Any) -> tuple[int, str, str | None]:  # noqa: ANN401
+        """Status, code and field of a call that is no success."""
+        status, answer = self.told(method, path, **more)
+        assert answer.keys() == {"error"}, answer
+        fault: Mapping[str, str | None] = answer["error"]
+        assert fault.keys() == {"code", "message", "field"}
+        return status, str(fault["code"]), fault["field"]
+
+
+@contextmanager
+def serving(store_url: str) -> Iterator[Client]:
+    """The API behind its guard; its discards end with it."""
+    told = settings(store_url)
+    with connect(store_url) as store:
+        desk, discards = Desk(store, told, Door(told.operators), Watch(store, told)), Discards()
+        application = api(desk, discards)
+        with _listening(Guard(application, desk.door)) as address:
+            with Client(address, application) as client:
+                yield client
+            discards.close()
+
+
+@contextmanager
+def _listening(app: ASGIApp) -> Iterator[str]:
+    port = free_port()
+    config = uvicorn.Config(app, port=port, log_level="critical", lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()

@@ -20,6 +20,18 @@ from app.console.api import (
 from app.console.desk import Desk
 from app.operating import Discards
 
+ROUTERS = (
+    destinations.routes,
+    letters.routes,
+    letters_changed.routes,
+    moved.routes,
+    events.routes,
+    rules.routes,
+    unmapped.routes,
+    flags.routes,
+    actions.routes,
+    about.routes,
+)
 DESCRIPTION = """\
 What operators see and do, for programs. Moments are ISO 8601 in UTC. Lists are
 `{"items": [...], "next_cursor": ...}`; give `next_cursor` as `cursor` for more. Every answer that
@@ -45,19 +57,8 @@ def api(desk: Desk, discards: Discards) -> FastAPI:
     )
     app.state.desk, app.state.discards = desk, discards
     faults.install(app)
-    for module in (
-        destinations,
-        letters,
-        letters_changed,
-        moved,
-        events,
-        rules,
-        unmapped,
-        flags,
-        actions,
-        about,
-    ):
-        app.include_router(module.routes)
+    for router in ROUTERS:
+        app.include_router(router)
     return app
 
 

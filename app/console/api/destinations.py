@@ -20,16 +20,25 @@ from app.console.api.asked import (
 )
 from app.console.api.faults import explained
 from app.console.api.shape import Shape, told
-from app.console.api.shapes import Day, Destination, Page, Retry, Shown
+from app.console.api.shapes import Day, Destination, Page, Pipeline, Retry, Shown
 from app.console.desk import Desk
+from app.dead_letters import Filter
 from app.ledger import DAYS_KEPT
 from app.log import Log
 from app.operating import Operator, Wrong
 from app.overview import standing_of, standings
+from app.pipeline import pipeline
 from app.presence import alive_since
 from app.retries import Place, Retries
 
+DAY_MS = 24 * 3_600_000
+
 routes = router("destinations")
+
+Moment = Annotated[
+    str | None,
+    Query(max_length=TEXT_MAX, description="A moment such as 2026-05-01 or 2026-05-01T09:30Z."),
+]
 
 
 class Pause(Shape):
@@ -117,6 +126,35 @@ def list_days(
     """List the ledger by day of acceptance (UTC), the newest first; days without events miss."""
     account = operator.account(destination)
     return page([items.day(one) for one in Log(desk.store, account).days(days)])
+
+
+@routes.get(
+    "/destinations/{destination}/pipeline",
+    response_model=Pipeline,
+    responses=explained(404, 422),
+)
+def show_pipeline(
+    destination: DestinationId,
+    desk: TheDesk,
+    operator: Looking,
+    since: Moment = None,
+    until: Moment = None,
+    event: Annotated[
+        str | None, Query(max_length=TEXT_MAX, description="Only this one of `events`.")
+    ] = None,
+) -> Response:
+    """Count what became of its deliveries, by hour and by event; by default of the last day.
+
+    The hours that `since` and `until` touch are counted as a whole, the newest 200.
+    """
+    account, asked, now = (
+        operator.account(destination),
+        Filter.read({"since": since, "until": until}),
+        milliseconds(),
+    )
+    end = now if asked.until is None else asked.until
+    begin = end - DAY_MS if asked.since is None else asked.since
+    return answer(items.pipeline(account.id, pipeline(desk.store, account.id, begin, end, event)))
 
 
 @routes.get(

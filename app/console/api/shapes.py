@@ -121,6 +121,54 @@ class Shown(Shape):
     request: SentRequest | None
 
 
+class Fates(Shape):
+    """What became of deliveries, each counted under one word."""
+
+    filtered: int = told(4)
+    before_cutover: int = told(0)
+    dry_run: int = told(0)
+    skipped: int = told(6)
+    unmapped: int = told(0)
+    behind: int = told(1, "Began to wait behind an earlier one of their user; they go on.")
+    retried: int = told(3, "Began to wait for a retry; they go on.")
+    delivered: int = told(987, "At their first attempt.")
+    delivered_after_retry: int = told(3)
+    dead: int = told(2)
+    dead_by_reason: dict[str, int] = told({"rejected": 2})
+
+
+class Numbers(Fates):
+    """What became of those received, and `later` of those that waited before."""
+
+    received: int = told(1003)
+    later: Fates
+
+
+class EventNumbers(Numbers):
+    """The numbers of the events of one name."""
+
+    event: str = told("track Call", "What the pipeline is asked by.")
+    type: str = told("track", "Empty where names are counted as one.")
+    name: str = told("Call")
+
+
+class HourNumbers(Numbers):
+    """The numbers of an hour."""
+
+    at: str = told("2026-05-01T09:00:00.000Z")
+
+
+class Pipeline(Numbers):
+    """What became of deliveries in whole hours: in all, by name of event and by hour."""
+
+    destination: str = told("kable")
+    since: str = told("2026-05-01T09:00:00.000Z")
+    until: str = told("2026-05-01T10:00:00.000Z")
+    events: list[EventNumbers]
+    hidden_events: int = told(0, "How many names more there are.")
+    hours: list[HourNumbers]
+
+
 class Letter(Shape):
     """A dead letter; its id means one burial of a delivery."""
 

@@ -28,7 +28,7 @@ from app.console.api.shapes import (
 )
 from app.operating import Absent
 
-QUICK_S = 2.0
+QUICK_S = 1.0
 
 routes: APIRouter = router("dead letters")
 

@@ -56,7 +56,7 @@ def api(desk: Desk, discards: Discards) -> FastAPI:
         responses=faults.explained(401, 503),
     )
     app.state.desk, app.state.discards = desk, discards
-    faults.install(app)
+    faults.install(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)
     return app

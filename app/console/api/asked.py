@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.console.access import operator_of
 from app.console.api.faults import ReadOnlyError
-from app.console.api.shape import Shape, told
+from app.console.api.shape import Shape, one_of, told
 from app.console.desk import Desk
 from app.dead_letters import Filter
 from app.operating import Discards, Operator
@@ -66,6 +66,8 @@ DestinationId = Annotated[str, Path(description="Its id in the settings.", examp
 LetterId = Annotated[
     str, Path(description="As a list names it.", examples=["3-1767225600000-0.hefg8dts00"])
 ]
+Reason = Literal["rejected", "exhausted", "unconfirmed", "untransformable", "poison"]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
 Cursor = Annotated[
     str | None, Query(max_length=200, description="The `next_cursor` of the page before.")
@@ -80,17 +82,15 @@ def router(tag: str) -> APIRouter:
 class LetterFilter(Shape):
     """Which dead letters: every member that is given must match."""
 
-    reason: str | None = told("rejected", max_length=TEXT_MAX, default=None)
-    group: str | None = told("5da9ce0a85cb", max_length=TEXT_MAX, default=None)
-    event: str | None = told(None, "Its name, or its type.", max_length=TEXT_MAX, default=None)
-    user: str | None = told(None, max_length=TEXT_MAX, default=None)
-    message_id: str | None = told(
-        None, "Finds its parts as well.", max_length=TEXT_MAX, default=None
+    reason: Reason | None = told("rejected", default=None)
+    group: Text | None = told("5da9ce0a85cb", default=None)
+    event: Text | None = told(None, "Its name, or its type.", default=None)
+    user: Text | None = told(None, default=None)
+    message_id: Text | None = told(None, "Finds its parts as well.", default=None)
+    since: Text | None = told(
+        None, "Buried then or later: 2026-05-01, 2026-05-01T09:30:00Z.", default=None
     )
-    since: str | None = told(
-        None, "Buried then or later: 2026-05-01T09:30:00Z.", max_length=TEXT_MAX, default=None
-    )
-    until: str | None = told(None, "Buried before that.", max_length=TEXT_MAX, default=None)
+    until: Text | None = told(None, "Buried before that.", default=None)
 
     def read(self) -> Filter:
         """Raises BadFilter."""
@@ -108,6 +108,8 @@ class LetterPage(LetterFilter):
 
 class Letters(Shape):
     """Which letters, by their ids or by a filter (`{}` means all), and how fast."""
+
+    model_config = one_of("ids", "filter")
 
     ids: list[Annotated[str, Field(max_length=TEXT_MAX)]] | None = told(
         None, default=None, min_length=1, max_length=IDS_MAX

@@ -1,6 +1,6 @@
 """What the API answers when it does not do what is asked; always an object `error`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from app.console.api.answers import fault
 from app.console.api.shapes import Error
@@ -54,8 +55,9 @@ def explained(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     """Answer every fault of the application in the API's way."""
+    app.state.routes = routes
     app.exception_handler(Refused)(_refused)
     app.exception_handler(BadFilter)(_bad_filter)
     app.exception_handler(ReadOnlyError)(_read_only)
@@ -114,14 +116,22 @@ def _sort(found: object) -> str:
     return "an object" if isinstance(found, Mapping) else shown(found)
 
 
-def _http(_: Request, error: HTTPException) -> Response:
-    status = error.status_code
-    headers = error.headers
+def _http(request: Request, error: HTTPException) -> Response:
+    status, headers = error.status_code, error.headers
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_allowed(request))}
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return fault(status, "too_large", error.detail, headers=headers)
     code, message = CODES[HTTPStatus(status)]
     status = UNPROCESSABLE if status == HTTPStatus.BAD_REQUEST else status
     return fault(status, code, message, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes of a path; a router names those of the first one."""
+    routes: Sequence[BaseRoute] = request.app.state.routes
+    found = (one for one in routes if one.matches(request.scope)[0] != Match.NONE)
+    return sorted(method for one in found for method in getattr(one, "methods", ()))
 
 
 def _store(_: Request, error: redis.RedisError) -> Response:

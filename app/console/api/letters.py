@@ -10,12 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from app import items
 from app.console.api.answers import answer, page
 from app.console.api.asked import (
-    TEXT_MAX,
     DestinationId,
     LetterFilter,
     LetterId,
     LetterPage,
     Looking,
+    Reason,
     TheDesk,
     router,
 )
@@ -29,9 +29,7 @@ NDJSON = "application/x-ndjson"
 
 routes = router("dead letters")
 
-Reason = Annotated[
-    str | None, Query(max_length=TEXT_MAX, description="Only of this reason: rejected, ...")
-]
+OfReason = Annotated[Reason | None, Query(description="Only of this reason.")]
 
 
 @routes.get(
@@ -65,12 +63,11 @@ def list_dead_letters(
     responses=explained(404, 422),
 )
 def list_dead_letter_groups(
-    destination: DestinationId, desk: TheDesk, operator: Looking, reason: Reason = None
+    destination: DestinationId, desk: TheDesk, operator: Looking, reason: OfReason = None
 ) -> Response:
     """List what failed alike, with counts; the group with the newest letter first."""
     account = operator.account(destination)
-    wanted = Filter.read({"reason": reason}).reason
-    found = DeadLetters(desk.store, account).groups(wanted)
+    found = DeadLetters(desk.store, account).groups(reason)
     return page([items.group(account.id, one) for one in found])
 
 

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Path
+from pydantic import JsonValue
 from starlette.responses import Response
 
 from app import items
 from app.console.api.answers import answer
 from app.console.api.asked import Acting, DestinationId, Looking, TheDesk, router
 from app.console.api.faults import explained
-from app.console.api.shape import Shape, told
+from app.console.api.shape import Shape, any_of, told
 from app.console.api.shapes import RemovedRule, Rule, Rules, Trial
 from app.destinations import KINDS
 from app.mapping import BadRule
@@ -27,11 +28,20 @@ routes = router("rules")
 RuleId = Annotated[str, Path(description="As a list names it.", examples=["5f1c2e9a"])]
 
 
+NOT_EMPTY: dict[str, JsonValue] = {"minLength": 1, "maxLength": 200, "pattern": r"\S"}
+
+
 class Conditions(Shape):
     """What an event has to have: a name, values at paths in its properties, or both."""
 
-    event: str | None = told("Report Exported", default=None)
-    properties: dict[str, Any] = told({"format": "pdf"}, default_factory=dict)
+    model_config = any_of("event", "properties")
+
+    event: str | None = told("Report Exported", default=None, json_schema_extra=NOT_EMPTY)
+    properties: dict[str, Any] = told(
+        {"format": "pdf"},
+        "Values by their paths in dot notation: texts, numbers, true or false.",
+        default_factory=dict,
+    )
 
     def rule(self, fields: Mapping[str, object]) -> MappingRule:
         """Raises Wrong."""
@@ -45,7 +55,7 @@ class Conditions(Shape):
 class NewRule(Conditions):
     """A rule to be made."""
 
-    feature: str = told("reports", "The feature's id.")
+    feature: str = told("reports", "The feature's id.", json_schema_extra=NOT_EMPTY)
     name: str | None = told("Reports", "Default: its id.", default=None)
     id: str | None = told("5f1c2e9a", "Default: one is made.", default=None)
 

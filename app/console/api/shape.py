@@ -1,5 +1,6 @@
 """How the description of the API tells what a JSON object holds, each member with an example."""
 
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any, get_args
 
@@ -17,6 +18,24 @@ class Shape(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra=_with_example, populate_by_name=True
     )
+
+
+def one_of(*names: str) -> ConfigDict:
+    """The configuration of a shape that has exactly one of these members."""
+    return _required("oneOf", names)
+
+
+def any_of(*names: str) -> ConfigDict:
+    """The configuration of a shape that has at least one of these members."""
+    return _required("anyOf", names)
+
+
+def _required(how: str, names: Sequence[str]) -> ConfigDict:
+    def extra(schema: dict[str, Any], shape: type[BaseModel]) -> None:
+        _with_example(schema, shape)
+        schema[how] = [{"required": [name]} for name in names]
+
+    return ConfigDict(json_schema_extra=extra)
 
 
 def told(example: object, description: str = "", **limits: Any) -> Any:  # noqa: ANN401 - as Field

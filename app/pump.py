@@ -24,7 +24,7 @@ from app.hand import Hand, Prepared
 from app.intake import Intake, hand_limit
 from app.lane import Lane
 from app.log import LEASE_MS
-from app.moves import Leased, Settlement, StaleLease
+from app.moves import Leased, Settlement, StaleLease, portions
 from app.outcome import Delivered, Hold, Rejected
 from app.pace import TICK_S, Pace
 from app.sender import Landed, Sender
@@ -36,7 +36,6 @@ LINGER_S = 1.0
 LOOK_S = 0.01
 LOOK_MAX_S = 0.1
 RENEW_EVERY_S = LEASE_MS / 1000 / 4
-SETTLED_AT_ONCE = 500  # while the store records them it answers nobody else
 
 logger = structlog.get_logger("pump")
 
@@ -294,8 +293,8 @@ class Pump:
             self._hand.put_back(self._aside.pop())
 
     def _settle(self, settled: Sequence[Settlement]) -> None:
-        for begin in range(0, len(settled), SETTLED_AT_ONCE):
-            self._record(settled[begin : begin + SETTLED_AT_ONCE])
+        for portion in portions(settled):
+            self._record(portion)
 
     def _record(self, settled: Sequence[Settlement]) -> None:
         self._settles += 1

@@ -96,6 +96,7 @@ class _Search:
         self._scripts = Scripts(store, account.id)
         self._letters = DeadLetters(store, account)
         self._wanted = wanted
+        self._named = wanted.message_id.encode()
         self.unfinished: list[Place] = []
 
     @property
@@ -128,41 +129,44 @@ class _Search:
     def _among(
         self,
         place: Place,
-        lying: Iterable[tuple[str, Delivery]],
+        lying: Iterable[tuple[str, Delivery | None]],
         more: "Callable[[str], Sequence[Happening]]" = lambda _: (),
     ) -> Iterator[tuple[str, Trace]]:
         for searched, (name, delivery) in enumerate(lying):
             if searched == SEARCHED_MAX:
                 self.unfinished.append(place)
                 return
-            if self._wanted.is_named(delivery.id) and self._wanted.is_of(
-                delivery.source, delivery.user
-            ):
+            if delivery and self._is_wanted(delivery):
                 history = (*_attempted(delivery), *more(name))
                 yield delivery.source, Trace(self._id, delivery.id, (place,), history)
 
-    def _waiting(self) -> Iterator[tuple[str, Delivery]]:
+    def _is_wanted(self, one: Delivery) -> bool:
+        return self._wanted.is_named(one.id) and self._wanted.is_of(one.source, one.user)
+
+    def _waiting(self) -> Iterator[tuple[str, Delivery | None]]:
         for partition in self._partitions:
             after = "-"
             while found := self._store.xrange(
                 self._key("log:", partition), after, "+", READ_AT_ONCE
             ):
                 for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", found):
-                    yield entry.decode(), logged(entry, fields)
+                    is_named = fields[b"i"].startswith(self._named)
+                    yield entry.decode(), logged(entry, fields) if is_named else None
                     after = f"({entry.decode()}"
 
-    def _retrying(self) -> Iterator[tuple[str, Delivery]]:
+    def _retrying(self) -> Iterator[tuple[str, Delivery | None]]:
         for partition in self._partitions:
             for name in ("behind:", "late:"):
                 for entry, delivery in self._kept(self._key(name, partition)):
                     yield f"{partition}-{entry}", delivery
 
-    def _unmapped(self) -> Iterator[tuple[str, Delivery]]:
+    def _unmapped(self) -> Iterator[tuple[str, Delivery | None]]:
         yield from self._kept(destination_key(self._id, "unmapped"))
 
-    def _kept(self, key: str) -> Iterator[tuple[str, Delivery]]:
+    def _kept(self, key: str) -> Iterator[tuple[str, Delivery | None]]:
+        """What a hash keeps; only what holds the wanted id somewhere is worth decoding."""
         for entry, payload in self._store.hscan_iter(key, count=READ_AT_ONCE):
-            yield entry.decode(), decode(payload)
+            yield entry.decode(), decode(payload) if self._named in payload else None
 
     def _due(self, retry: str) -> Sequence[Happening]:
         partition, _, entry = retry.partition("-")

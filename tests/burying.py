@@ -16,7 +16,7 @@ FAULTS: tuple[Fault, ...] = (
     ("unconfirmed", "the answer did not come in time"),
 )
 APPENDED_AT_ONCE = 5_000
-SETTLED_AT_ONCE = 500
+SETTLED_AT_ONCE = 100
 
 
 def three_faults(number: int) -> Fault:

@@ -147,8 +147,8 @@ class Index:
         """Where groups are too many, some letters lie in that of all others of their reason."""
         if not found:
             return []
-        names = cast("list[bytes]", self._store.hkeys(self._key("dead:groups")))
-        if not any(name.startswith(OTHERS.encode()) for name in names):
+        reasons = {one.letter.reason for one in found}
+        if not self._store.exists(*(self.members(OTHERS + reason) for reason in reasons)):
             return found
         pipe = self._store.pipeline(transaction=False)
         for one in found:

@@ -3,7 +3,7 @@
 Also lets go of what the configuration does not keep any longer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -21,6 +21,7 @@ from app.unmapped.kept import Parked, UnmappedEvents
 
 LOOKED_MAX = 2_000
 READ_AT_ONCE = 200
+MOVED_AT_ONCE = 50
 EXPIRED_AT_ONCE = 500
 RATE_MAX = 500.0
 RATE_WITHOUT_LIMIT = 100.0
@@ -82,11 +83,25 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """The cursor after what was `looked` at, and of that what rules map."""
+    """The cursor after what was `looked` at, and of that what rules map.
+
+    Each stands with the number that was looked at up to it.
+    """
 
     cursor: str
     looked: int
-    mapped: Sequence[Parked]
+    mapped: Sequence[tuple[Parked, int]]
+
+    def pieces(self) -> Iterator["Portion"]:
+        """The same in pieces, so that no script holds the store up for long."""
+        before = 0
+        for first in range(0, max(1, len(self.mapped)), MOVED_AT_ONCE):
+            piece = self.mapped[first : first + MOVED_AT_ONCE]
+            is_last = first + MOVED_AT_ONCE >= len(self.mapped)
+            cursor = self.cursor if is_last else str(piece[-1][0].at)
+            looked = self.looked if is_last else piece[-1][1]
+            yield Portion(cursor, looked - before, piece)
+            before = looked
 
 
 class Remapping:
@@ -138,7 +153,7 @@ class Remapping:
         """The next that rules map, as many as may move; it looks at a bounded number."""
         account = self._account.model_copy(update={"rules": self._rules.book().rules})
         after, looked = int(pace.cursor), 0
-        mapped: list[Parked] = []
+        mapped: list[tuple[Parked, int]] = []
         while looked < LOOKED_MAX:
             places = self._unmapped.oldest(after, READ_AT_ONCE)
             lying = {one.letter: one for one in self._unmapped.opened(places)}
@@ -147,16 +162,22 @@ class Remapping:
                     return Portion(str(after), looked, mapped)
                 after, looked = at, looked + 1
                 if letter in lying and self._maps(lying[letter], account):
-                    mapped.append(lying[letter])
+                    mapped.append((lying[letter], looked))
             if len(places) < READ_AT_ONCE:
                 return Portion(END, looked, mapped)
         return Portion(str(after), looked, mapped)
 
     def move(self, pace: Pace, portion: Portion) -> int:
-        """How many were moved; none when another step came first."""
-        words = pace.version, pace.cursor, portion.cursor, pace.used, portion.looked
-        letters = (word for one in portion.mapped for word in (one.letter, one.delivery.user))
-        return max(0, cast("int", self._scripts.run("remap", *words, *letters)))
+        """How many were moved, until another step came first."""
+        total, cursor = 0, pace.cursor
+        for piece in portion.pieces():
+            words = pace.version, cursor, piece.cursor, pace.used, piece.looked
+            letters = (word for one, _ in piece.mapped for word in (one.letter, one.delivery.user))
+            moved: int = self._scripts.run("remap", *words, *letters)
+            if moved < 0:
+                break
+            total, cursor = total + moved, piece.cursor
+        return total
 
     def _kept_from(self) -> str:
         """Why nothing may move; empty when nothing keeps it."""

@@ -29,7 +29,7 @@ KABLE = DestinationSettings(id="kable", kind="kable")
 KANA = DestinationSettings(id="kana", kind="kana")
 TOKEN = "loading"
 APPENDED_AT_ONCE = 5_000
-SETTLED_AT_ONCE = 500
+SETTLED_AT_ONCE = 100
 DAYS = 30
 GROUPS = 1_010
 SOURCES = ("web", "app", "billing")

@@ -58,8 +58,9 @@ class Shared:
 class Live:
     """A part of a page: shows what `read` gives, and again when it gives something else.
 
-    `again` tells after how many seconds to read once more; None for no more. A store that is away
-    is asked until it is back; what was shown before stays.
+    `again` tells after how many seconds to read once more; None for no more. With `anew` what was
+    shown is taken away first, without it `show` changes what it made. A store that is away is
+    asked until it is back; what was shown before stays.
     """
 
     def __init__(
@@ -67,7 +68,10 @@ class Live:
         read: Callable[[], Awaitable[Found]],
         show: Callable[[Found], None],
         again: Callable[[Found], float | None] = lambda _: None,
+        *,
+        anew: bool = True,
     ) -> None:
+        self._anew = anew
         self._read, self._show, self._again = read, show, again
         self._shown: list[object] = []
         self._due: float | None = None
@@ -96,8 +100,9 @@ class Live:
             wait = self._again(found)
             self._due = None if wait is None else time.monotonic() + wait
             if self._shown != [found] and not self._place.is_deleted:
+                if self._anew or not self._shown:
+                    self._place.clear()
                 self._shown = [found]
-                self._place.clear()
                 with self._place:
                     self._show(found)
 

@@ -100,7 +100,7 @@ def code(text: str, *, json: bool = True) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Row], *, links: Mapping[str, str]) -> ui.table:
-    """A table of text; `links` names, for a column, the field of a row with its address.
+    """A table of text; `links` names, for a column, the field of a row with its address, if any.
 
     Numbers stand right. A row is told by its field `id`.
     """
@@ -122,7 +122,8 @@ def table(columns: Sequence[str], rows: Sequence[Row], *, links: Mapping[str, st
     for name, field in links.items():
         made.add_slot(
             f"body-cell-{name}",
-            f'<q-td :props="props"><a :href="props.row.{field}">{{{{ props.value }}}}</a></q-td>',
+            f'<q-td :props="props"><a v-if="props.row.{field}" :href="props.row.{field}">'
+            "{{ props.value }}</a><template v-else>{{ props.value }}</template></q-td>",
         )
     return made
 

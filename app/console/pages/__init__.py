@@ -6,6 +6,7 @@ from app.console.desk import Desk
 from app.console.pages import (
     actions,
     dead_letters,
+    destination,
     flags,
     letter,
     overview,
@@ -20,6 +21,7 @@ from app.console.pages import (
 
 PAGES: Final = (
     overview,
+    destination,
     dead_letters,
     letter,
     unconfirmed,

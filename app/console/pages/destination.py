@@ -1,0 +1,147 @@
+"""One destination: how it stands, what became of its events, its ledger and its settings."""
+
+from functools import partial
+from typing import Final
+
+from nicegui import ui
+from starlette.requests import Request
+
+from app import operating, shown
+from app.clock import milliseconds
+from app.console.cards import Card, cards
+from app.console.desk import Desk
+from app.console.destination_card import DestinationCard
+from app.console.flow import event_title
+from app.console.flow_view import FlowView
+from app.console.frame import EVERY_S, framed
+from app.console.ledger_view import DAYS, SHOWN_MAX, show_days, show_settings, show_shown
+from app.console.live import Live, Shared
+from app.console.session import Operator
+from app.console.span import RANGES, Span, span
+from app.console.watch import Look
+from app.console.widgets import address, choice, fault, nothing, section
+from app.ledger import Day
+from app.log import Log
+from app.pipeline import Pipeline, pipeline
+from app.settings import DestinationSettings
+from app.timestamps import instant
+
+FLOW_S: Final = 3.0
+LEDGER_S: Final = 5.0
+MINUTES: Final = len("2026-01-01T00:00")
+
+
+def register(desk: Desk) -> None:
+    shared = Shared()
+
+    @ui.page("/destinations/{destination}")
+    async def page(request: Request, destination: str) -> None:
+        look = await desk.watch.look()
+        query = request.query_params
+        with framed(desk, request, destination) as operator:
+            card = card_of(desk, look, destination)
+            if card is None:
+                named = ", ".join(one.account.id for one in look.standings)
+                fault(f"There is no destination {destination}; expected one of {named}")
+                return
+            _head(desk, operator, card)
+            asked, event = span(query, milliseconds()), query.get("event") or None
+            await _flow(desk, shared, destination, asked, event)
+            account = desk.settings.destinations.get(destination)
+            if account is not None:
+                await _books(desk, shared, account)
+
+
+def card_of(desk: Desk, look: Look, destination: str) -> Card | None:
+    """What the overview says of it; None for one that neither settings nor store know."""
+    earlier = None if look.away else desk.watch.earlier()
+    return next((one for one in cards(look, earlier) if one.id == destination), None)
+
+
+def _head(desk: Desk, operator: Operator, card: Card) -> None:
+    async def refresh() -> None:
+        found = card_of(desk, await desk.watch.look(), card.id)
+        if found is not None:
+            made.show(found)
+
+    async def acted() -> None:
+        desk.watch.expire()
+        await refresh()
+
+    verbs = None
+    if not operator.read_only:
+        verbs = operating.Operator(desk.store, desk.settings, operator.name)
+    made = DestinationCard(card, verbs, acted)
+    ui.timer(EVERY_S, refresh)
+
+
+async def _flow(
+    desk: Desk, shared: Shared, destination: str, asked: Span, event: str | None
+) -> None:
+    path = f"/destinations/{destination}"
+    section("Pipeline")
+    for wrong in asked.faults:
+        fault(wrong)
+    with ui.row().classes("relay-head"):
+        ranges = {words: address(path, since=ago, event=event) for ago, words in RANGES.items()}
+        choice("Time", ranges, RANGES.get(asked.ago, ""))
+        _moments(path, asked, event)
+    if event is not None:
+        with ui.row().classes("relay-head"):
+            ui.label(f"Only {event_title(event)}").classes("relay-what")
+            ui.link("All events", address(path, **asked.query))
+
+    def read() -> Pipeline:
+        now = asked.at(milliseconds())
+        return pipeline(desk.store, destination, now.since, now.until, event)
+
+    def own(name: str) -> str:
+        return address(path, **asked.query, event=name)
+
+    key = (destination, asked.ago or (asked.since, asked.until), event)
+    view = FlowView(destination, event, asked.since, own)
+    await Live(
+        lambda: shared.of(key, read),
+        view.show,
+        lambda _: FLOW_S if asked.ago else None,
+        anew=False,
+    ).begin()
+
+
+def _moments(path: str, asked: Span, event: str | None) -> None:
+    """Any time, in UTC."""
+
+    def go() -> None:
+        told = {name: str(box.value or "") for name, box in boxes.items()}
+        ui.navigate.to(address(path, **told, event=event))
+
+    with ui.element("form").classes("relay-form relay-moments").on("submit.prevent", go):
+        boxes = {
+            name: ui.input(f"{label} (UTC)", value=value).props(
+                "dense outlined stack-label type=datetime-local"
+            )
+            for name, label, value in (
+                ("since", "From", instant(asked.since)[:MINUTES]),
+                ("until", "Until", instant(asked.until)[:MINUTES]),
+            )
+        }
+        ui.button("Show", icon="schedule").props("flat no-caps type=submit")
+
+
+async def _books(desk: Desk, shared: Shared, account: DestinationSettings) -> None:
+    log = Log(desk.store, account)
+    if account.dry_run:
+        section("What would have been sent").props("id=shown")
+        nothing("Dry run: what comes is shown here and skipped for good.")
+        newest = partial(shown.newest, desk.store, account.id, SHOWN_MAX)
+        key = (account.id, "shown")
+        await Live(lambda: shared.of(key, newest), show_shown, lambda _: LEDGER_S).begin()
+    section(f"Ledger by day of acceptance, the last {DAYS} days (UTC)")
+
+    def books() -> tuple[tuple[Day, ...], int]:
+        return tuple(log.days(DAYS)), log.census().unaccounted
+
+    await Live(
+        lambda: shared.of((account.id, "days"), books), show_days, lambda _: LEDGER_S
+    ).begin()
+    show_settings(desk.settings, account.id)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import telemetry
+from app import reports, telemetry
 from app.console import faults, pages
 from app.console.access import Guard
 from app.console.api import api, metrics
@@ -37,7 +37,7 @@ def application() -> ASGIApp:
     if not settings.operators:
         raise SystemExit(NO_OPERATORS)
     telemetry.configure(settings)
-    return console(settings)
+    return reports.watched(console(settings), settings)
 
 
 def console(settings: Settings) -> ASGIApp:

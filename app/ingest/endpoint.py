@@ -39,13 +39,13 @@ STORE_ANSWERS_WITHIN_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
-def application() -> Any:  # noqa: ANN401 - ASGI has no types
+def application() -> reports.Application:
     """What `uvicorn --factory app.ingest:application` serves, set up as relay.toml says."""
     settings = load_or_exit(ACCOUNTS)
     telemetry.configure(settings)
     store = connect_async(settings.store_url.get_secret_value())
     wakes = Wakes(settings.broker_url.get_secret_value())
-    return reports.watched(Ingest(settings, KINDS, store, wakes.send))
+    return reports.watched(Ingest(settings, KINDS, store, wakes.send), settings)
 
 
 class Ingest:

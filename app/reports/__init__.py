@@ -5,6 +5,6 @@ that a fault that repeats itself is one report in a while.
 """
 
 from app.reports.lines import ReportHandler
-from app.reports.sending import begin, watched
+from app.reports.sending import Application, begin, watched
 
-__all__ = ["ReportHandler", "begin", "watched"]
+__all__ = ["Application", "ReportHandler", "begin", "watched"]

@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from sentry_sdk.integrations import Integration
-from sentry_sdk.transport import Transport
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from app import reports
@@ -36,14 +35,10 @@ FIRST = ("timestamp", "level", "event", "logger")
 logger = structlog.get_logger("process")
 
 
-def configure(
-    settings: Settings,
-    integrations: Sequence[Integration] = (),
-    transport: type[Transport] | None = None,
-) -> None:
+def configure(settings: Settings, integrations: Sequence[Integration] = ()) -> None:
     """Set up logs and error reports of this process; neither ever carries payloads or secrets.
 
-    `integrations` are Sentry's for what the process runs; `transport` takes the place of its own.
+    `integrations` are Sentry's for what the process runs.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -68,7 +63,7 @@ def configure(
             ],
         )
     )
-    reporting = reports.begin(settings, integrations, transport)
+    reporting = reports.begin(settings, integrations)
     handlers = [lines, *([reports.ReportHandler()] if reporting else [])]
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)

@@ -71,6 +71,11 @@ celery.add_defaults(configuration)
 @signals.setup_logging.connect
 def _configure_logs(**_: object) -> None:
     """Celery leaves logging alone when someone listens to the second; a worker warns before it."""
+    _configure_once()
+
+
+@cache
+def _configure_once() -> None:
     # A wake carries nothing: no traces either. The tick is no schedule that Sentry could watch.
     celerys = CeleryIntegration(propagate_traces=False, monitor_beat_tasks=False)
     telemetry.configure(settings(), [celerys])

@@ -10,7 +10,6 @@ from sentry_sdk.integrations import Integration
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.dedupe import DedupeIntegration
-from sentry_sdk.transport import Transport
 
 from app.reports.lines import ALSO
 from app.reports.ration import Ration
@@ -25,11 +24,7 @@ END_S = 2
 _TRACING = {b"sentry-trace", b"baggage", b"traceparent"}
 
 
-def begin(
-    settings: Settings,
-    integrations: Sequence[Integration] = (),
-    transport: type[Transport] | None = None,
-) -> bool:
+def begin(settings: Settings, integrations: Sequence[Integration] = ()) -> bool:
     """Report to Sentry from now on; False without a DSN.
 
     None of the SDK's own integrations are on but two: an end of the process that waits for what
@@ -47,7 +42,6 @@ def begin(
 
     sentry_sdk.init(
         dsn=settings.sentry_dsn.get_secret_value(),
-        transport=transport,
         environment=settings.environment,
         release=settings.release or f"usage-relay@{version('usage-relay')}",
         error_sampler=lambda event, _hint: _share(event, settings.sentry_sample_rate),

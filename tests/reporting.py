@@ -112,8 +112,8 @@ class Processes:
             served = f"{FAULTY}:{name}"
             words = f"uvicorn --factory {served} --port {self.ports[name]} --no-access-log"
             return words.split()
-        celery = f"celery --quiet -A {FAULTY}"
-        return f"{celery} {name} {'--concurrency 1' if name == 'worker' else ''}".split()
+        alone = "--concurrency 1 --without-gossip --without-mingle" if name == "worker" else ""
+        return f"celery --quiet -A {FAULTY} {name} {alone}".split()
 
     def said(self, name: str) -> str:
         return (self._folder / name).read_text()

@@ -54,7 +54,7 @@ async def replay(
         told = [*announced(survey, account, rate, NAME_THEM)][1:]
         with dialog.question(f"Replay {letters(survey.count)} of {destination}?", told):
             pace = ui.number("Letters a second at most", value=rate, min=1, max=RATE_MAX)
-            pace.props("dense outlined").classes("relay-pace")
+            pace.props("dense outlined").set_visibility(survey.count > 1)
         if not await dialog.agreed("Replay", survey.count, survey.unconfirmed):
             return None
         wanted = None if pace.value is None else float(pace.value)

@@ -1,7 +1,7 @@
 """An editor for the event of a letter, which says while one types what is wrong with it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from nicegui import ui
 
@@ -11,6 +11,8 @@ from app.console.widgets import button, section
 from app.dead_letters import Opened
 from app.destination import Destination
 from app.settings import DestinationSettings
+
+NAMED_AFTER_S: Final = 0.5
 
 Act = Callable[[bytes], Awaitable[None]]
 
@@ -31,7 +33,7 @@ class Editor:
             line_wrapping=True,
             on_change=self._look,
         ).classes("relay-editor")
-        self._box.props('aria-label="Event"')
+        ui.timer(NAMED_AFTER_S, self._name, once=True)
         self._said = ui.label().classes("relay-said").props("role=status aria-live=polite")
         with ui.row().classes("relay-verbs"):
             self._verbs = [
@@ -40,6 +42,13 @@ class Editor:
             ]
             ui.button("Leave it", on_click=leave).props("flat no-caps dense")
         self._look()
+
+    def _name(self) -> None:
+        """For who does not see it; the editor makes the element that is typed into by itself."""
+        ui.run_javascript(
+            f"getElement({self._box.id}).$el.querySelector('.cm-content')"
+            "?.setAttribute('aria-label', 'Event')"
+        )
 
     def _event(self) -> bytes:
         return str(self._box.value).encode()

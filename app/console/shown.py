@@ -100,6 +100,7 @@ def letter_row(destination: str, one: Buried, asked: Asked) -> Mapping[str, obje
         "message": one.letter.message or "no message",
         "event": one.letter.event or NONE,
         "user": one.letter.user or NONE,
+        "message_id": one.letter.id,
         "attempts": whole(one.letter.attempts),
         "open": asked.there(letter_path(destination, one.id), destination=None),
     }

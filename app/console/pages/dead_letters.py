@@ -41,6 +41,7 @@ LETTERS: Final = (
     Column("reason", "Reason", "word"),
     Column("event", "Event"),
     Column("user", "User"),
+    Column("message_id", "Message id"),
     Column("message", "What failed", link="open"),
     Column("attempts", "Attempts", "number"),
     Column("destination", "Destination"),
@@ -166,7 +167,8 @@ def _letters(
         acting.show()
     if found.found:
         rows = [letter_row(destination, one, wish) for destination, one in found.found]
-        listing(LETTERS, rows, None if acting is None else acting.choose)
+        columns = [one for one in LETTERS if one.name != "destination" or not wish.destination]
+        listing(columns, rows, None if acting is None else acting.choose)
     if found.cursor is not None:
         ui.link("Older ones", wish.there(PATH, cursor=found.cursor))
 

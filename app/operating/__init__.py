@@ -3,11 +3,12 @@
 from app.operating.announced import announced, discard_announced, letters, outcome, participle
 from app.operating.discards import Discard, Discards
 from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
-from app.operating.refusals import Absent, Conflict, Refused, Wrong
+from app.operating.refusals import Absent, Code, Conflict, Refused, Wrong
 from app.operating.targets import DiscardSurvey, described
 
 __all__ = [
     "Absent",
+    "Code",
     "Conflict",
     "Discard",
     "DiscardSurvey",

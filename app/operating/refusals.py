@@ -2,17 +2,47 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from app.dead_letters import BadPayload, BuriedAgain, Changed
 from app.mapping import BadRule
 from app.replays import BadRate, NothingIsSent, ReplayRunning, TooManyIds
 from app.rules import ConfiguredRule, RuleExists, TooManyRules
 
+Code = Literal[
+    "unknown_destination",
+    "unknown_source",
+    "unknown_letter",
+    "unknown_replay",
+    "unknown_discard",
+    "unknown_rule",
+    "unknown_flag",
+    "unknown_event",
+    "buried_again",
+    "letter_changed",
+    "replay_running",
+    "replay_ended",
+    "nothing_to_replay",
+    "nothing_to_discard",
+    "discard_running",
+    "dry_run",
+    "orphaned",
+    "no_rules_apply",
+    "rule_exists",
+    "too_many_rules",
+    "configured_rule",
+    "bad_payload",
+    "bad_rate",
+    "bad_rule",
+    "bad_cursor",
+    "too_many_ids",
+]
+
 
 class Refused(Exception):
     """Nothing was changed. `code` is a word for programs, `field` the member that is wrong."""
 
-    def __init__(self, code: str, message: str, field: str = "") -> None:
+    def __init__(self, code: Code, message: str, field: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.field = field
@@ -49,7 +79,7 @@ def refusals() -> Iterator[None]:
         raise Conflict(*_conflict(conflict)) from conflict
 
 
-def _wrong(error: BadPayload | BadRate | BadRule | TooManyIds) -> tuple[str, str, str]:
+def _wrong(error: BadPayload | BadRate | BadRule | TooManyIds) -> tuple[Code, str, str]:
     match error:
         case BadPayload():
             return "bad_payload", str(error), error.field
@@ -61,7 +91,7 @@ def _wrong(error: BadPayload | BadRate | BadRule | TooManyIds) -> tuple[str, str
             return "bad_rule", str(error), next(iter(error.faults), "")
 
 
-def _conflict(error: Exception) -> tuple[str, str, str]:
+def _conflict(error: Exception) -> tuple[Code, str, str]:
     match error:
         case BuriedAgain():
             return "buried_again", str(error), ""

@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Literal
 
 import msgspec
 from starlette.responses import Response
 
 from app.items import Item
+from app.operating import Code
 
 JSON = "application/json"
+
+FaultCode = Literal[
+    Code,
+    "invalid",
+    "bad_filter",
+    "unauthorised",
+    "read_only",
+    "unknown_route",
+    "method_not_allowed",
+    "too_large",
+    "store_away",
+    "internal",
+]
 
 
 def answer(item: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -22,7 +37,7 @@ def page(items: Sequence[Item], next_cursor: str | None = None) -> Response:
 
 def fault(
     status: int,
-    code: str,
+    code: FaultCode,
     message: str,
     field: str = "",
     headers: Mapping[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query
@@ -17,11 +17,12 @@ from app.console.api.faults import ReadOnlyError
 from app.console.api.shape import Shape, one_of, told
 from app.console.desk import Desk
 from app.dead_letters import Filter
-from app.operating import Discards, Operator
+from app.operating import Discards, Operator, Wrong
 from app.replays import IDS_MAX, RATE_MAX, Chosen
 
 BODY_BYTES_MAX = 1024 * 1024
 LIMIT_MAX = 500
+Place = TypeVar("Place")
 TEXT_MAX = 1_000
 TOO_LARGE = 413
 
@@ -72,6 +73,21 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most."
 Cursor = Annotated[
     str | None, Query(max_length=200, description="The `next_cursor` of the page before.")
 ]
+
+
+def placed(cursor: str | None, parse: Callable[[str], Place]) -> Place | None:
+    """Where a page begins. Raises Wrong for what no page gave."""
+    try:
+        return None if cursor is None else parse(cursor)
+    except ValueError as wrong:
+        raise Wrong("bad_cursor", str(wrong), "cursor") from None
+
+
+def decimal(cursor: str) -> str:
+    """A cursor that is a number. Raises ValueError."""
+    if not cursor.isdecimal():
+        raise ValueError(f"expected a cursor that a page gave; found {cursor}")
+    return cursor
 
 
 def router(tag: str) -> APIRouter:

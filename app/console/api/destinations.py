@@ -16,6 +16,7 @@ from app.console.api.asked import (
     Limit,
     Looking,
     TheDesk,
+    placed,
     router,
 )
 from app.console.api.faults import explained
@@ -25,7 +26,7 @@ from app.console.desk import Desk
 from app.dead_letters import Filter
 from app.ledger import DAYS_KEPT
 from app.log import Log
-from app.operating import Operator, Wrong
+from app.operating import Operator
 from app.overview import standing_of, standings
 from app.pipeline import pipeline
 from app.presence import alive_since
@@ -104,12 +105,8 @@ def list_retries(
 ) -> Response:
     """List what is tried again, what is due first first."""
     account = operator.account(destination)
-    try:
-        after = None if cursor is None else Place.parse(cursor)
-    except ValueError as wrong:
-        raise Wrong("bad_cursor", str(wrong), "cursor") from None
     retries = Retries(desk.store, account.id, Log(desk.store, account).layout.total)
-    found = retries.page(after, limit)
+    found = retries.page(placed(cursor, Place.parse), limit)
     next_cursor = None if found.cursor is None else str(found.cursor)
     return page([items.retry(account.id, one) for one in found.retries], next_cursor)
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
-from app.console.api.answers import fault
+from app.console.api.answers import FaultCode, fault
 from app.console.api.shapes import Error
 from app.dead_letters import BadFilter
 from app.operating import Absent, Conflict, Refused
@@ -24,7 +24,7 @@ UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY.value
 RETRY_AFTER_S = 2
 DETAIL_MAX = 300
 
-CODES = {
+CODES: Mapping[HTTPStatus, tuple[FaultCode, str]] = {
     HTTPStatus.NOT_FOUND: ("unknown_route", "there is no such route; see /api/openapi.json"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "expected another method; see Allow"),
     HTTPStatus.BAD_REQUEST: ("invalid", "expected a body that can be read"),

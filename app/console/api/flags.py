@@ -15,12 +15,13 @@ from app.console.api.asked import (
     Limit,
     Looking,
     TheDesk,
+    placed,
     router,
 )
 from app.console.api.faults import explained
 from app.console.api.shapes import Flag, Page
 from app.flags import Flags, Place
-from app.operating import Absent, Wrong
+from app.operating import Absent
 
 routes = router("flags")
 
@@ -41,11 +42,7 @@ def list_flags(
 ) -> Response:
     """List what its API cannot do and somebody does there by hand, the newest first."""
     account = operator.account(destination)
-    try:
-        after = None if cursor is None else Place.parse(cursor)
-    except ValueError as wrong:
-        raise Wrong("bad_cursor", str(wrong), "cursor") from None
-    found = Flags(desk.store, account.id).page(after, limit, user)
+    found = Flags(desk.store, account.id).page(placed(cursor, Place.parse), limit, user)
     next_cursor = None if found.cursor is None else str(found.cursor)
     return page([items.flag(account.id, one) for one in found.flags], next_cursor)
 

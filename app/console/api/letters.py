@@ -17,12 +17,14 @@ from app.console.api.asked import (
     Looking,
     Reason,
     TheDesk,
+    decimal,
+    placed,
     router,
 )
 from app.console.api.faults import explained
 from app.console.api.shapes import ExportedLetter, Group, Letter, OpenedLetter, Page
 from app.dead_letters import BuriedAgain, DeadLetters, Filter
-from app.operating import Absent, Wrong
+from app.operating import Absent
 from app.settings import DestinationSettings
 
 NDJSON = "application/x-ndjson"
@@ -49,10 +51,8 @@ def list_dead_letters(
     `next_cursor` there may be more, even when a page is empty.
     """
     account = operator.account(destination)
-    if asked.cursor is not None and not asked.cursor.isdecimal():
-        told = f"expected the next_cursor of a page; found {asked.cursor}"
-        raise Wrong("bad_cursor", told, "cursor")
-    found = DeadLetters(desk.store, account).page(asked.read(), asked.cursor, asked.limit)
+    after = placed(asked.cursor, decimal)
+    found = DeadLetters(desk.store, account).page(asked.read(), after, asked.limit)
     listed = [items.letter(account.id, one.id, one.letter) for one in found.items]
     return page(listed, found.next_cursor)
 

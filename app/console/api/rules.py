@@ -36,7 +36,7 @@ class Conditions(Shape):
 
     model_config = any_of("event", "properties")
 
-    event: str | None = told("Report Exported", default=None, json_schema_extra=NOT_EMPTY)
+    event: str | None = told("Report Exported", default=None, json_schema_extra={"pattern": r"\S"})
     properties: dict[str, Any] = told(
         {"format": "pdf"},
         "Values by their paths in dot notation: texts, numbers, true or false.",

@@ -2,6 +2,7 @@
 
 from typing import Any, Generic, Literal, TypeVar
 
+from app.console.api.answers import FaultCode
 from app.console.api.shape import Shape, told
 
 MOMENT = "2026-05-01T09:30:00.000Z"
@@ -17,7 +18,7 @@ Item = TypeVar("Item", bound=Shape)
 class Fault(Shape):
     """What is wrong: `code` for programs, `message` for people."""
 
-    code: str = told("invalid", "A word that does not change; docs/api.md lists them.")
+    code: FaultCode = told("invalid", "A word that does not change.")
     message: str = told("expected at most 500; found 501", "What was expected and what came.")
     field: str | None = told("limit", "The member or parameter that is wrong, dotted.")
 

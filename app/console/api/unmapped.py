@@ -4,10 +4,18 @@ from starlette.responses import Response
 
 from app import items
 from app.console.api.answers import answer, page
-from app.console.api.asked import Cursor, DestinationId, Limit, Looking, TheDesk, router
+from app.console.api.asked import (
+    Cursor,
+    DestinationId,
+    Limit,
+    Looking,
+    TheDesk,
+    decimal,
+    placed,
+    router,
+)
 from app.console.api.faults import explained
 from app.console.api.shapes import Page, Unmapped, UnmappedGroups
-from app.operating import Wrong
 from app.unmapped import UnmappedEvents
 
 routes = router("rules")
@@ -27,10 +35,7 @@ def list_unmapped(
 ) -> Response:
     """List what is unmapped, the newest first."""
     account = operator.account(destination)
-    if cursor is not None and not cursor.isdecimal():
-        told = f"expected the next_cursor of a page; found {cursor}"
-        raise Wrong("bad_cursor", told, "cursor")
-    found = UnmappedEvents(desk.store, account.id).page(cursor, limit)
+    found = UnmappedEvents(desk.store, account.id).page(placed(cursor, decimal), limit)
     return page([items.unmapped(account.id, one) for one in found.items], found.next_cursor)
 
 

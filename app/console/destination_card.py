@@ -8,6 +8,8 @@ from nicegui import ui
 
 from app import operating
 from app.console.cards import Card, Fact, Number
+from app.console.charts import Chart
+from app.console.past import Picture
 from app.console.widgets import STATES, button, confirmed
 
 REASON_MAX: Final = 200
@@ -22,16 +24,17 @@ class DestinationCard:
         self._card, self._verbs, self._done = card, verbs, done
         self._numbers: dict[str, NumberTile] = {}
         self._facts: dict[str, FactLine] = {}
+        self._picture: Picture | None = None
         with ui.card().classes("relay-destination").props(f'role=region aria-label="{card.id}"'):
             self._head(card)
             self._reason = ui.label().classes("relay-reason")
-            with ui.element("div").classes("relay-numbers"):
+            with ui.element("div").classes("relay-figures"):
                 for number in card.numbers:
                     self._numbers[number.name] = NumberTile(number)
-            with ui.element("dl").classes("relay-facts"):
+            with ui.element("dl").classes("relay-lines"):
                 for fact in card.facts:
                     self._facts[fact.name] = FactLine(fact)
-            self.under = ui.element("div").classes("relay-under")
+            self._under = ui.element("div").classes("relay-under")
         self.show(card)
 
     def show(self, card: Card) -> None:
@@ -51,8 +54,16 @@ class DestinationCard:
         for fact in card.facts:
             self._facts[fact.name].show(fact)
 
+    def draw(self, chart: Chart) -> None:
+        """Its chart, below the rest."""
+        if self._picture is not None:
+            self._picture.show(chart)
+            return
+        with self._under:
+            self._picture = Picture(chart)
+
     def _head(self, card: Card) -> None:
-        with ui.row().classes("relay-head"):
+        with ui.row().classes("relay-card-head"):
             ui.link(card.id, f"/destinations/{card.id}").classes("relay-id")
             if card.kind != card.id:
                 ui.label(card.kind).classes("relay-note")
@@ -82,23 +93,23 @@ class NumberTile:
     """A number with its change a second, which together are the link to the list behind it."""
 
     def __init__(self, number: Number) -> None:
-        with ui.link(target=number.address).classes("relay-number") as self._link:
-            ui.label(number.name).classes("relay-number-name")
-            self._count = ui.label(number.count).classes("relay-number-count")
-            self._flow = ui.label(number.flow).classes("relay-number-flow")
+        with ui.link(target=number.address).classes("relay-figure") as self._link:
+            ui.label(number.name).classes("relay-figure-name")
+            self._count = ui.label(number.count).classes("relay-figure-count")
+            self._flow = ui.label(number.flow).classes("relay-figure-flow")
         self.show(number)
 
     def show(self, number: Number) -> None:
         self._count.set_text(number.count)
         self._flow.set_text(number.flow)
-        _toned(self._count, f"relay-number-count relay-tone-{number.tone or 'none'}")
+        _toned(self._count, f"relay-figure-count relay-tone-{number.tone or 'none'}")
 
 
 class FactLine:
     """A name and what is said about it; it is not seen while there is nothing to say."""
 
     def __init__(self, fact: Fact) -> None:
-        with ui.element("div").classes("relay-fact") as self._line:
+        with ui.element("div").classes("relay-line") as self._line:
             with ui.element("dt"):
                 ui.label(fact.name)
             with ui.element("dd"):

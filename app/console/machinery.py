@@ -34,10 +34,10 @@ class Machinery:
     def __init__(self) -> None:
         self._lines: dict[str, FactLine] = {}
         ui.label("Workers").classes("relay-section").props("role=heading aria-level=2")
-        self._workers = ui.element("dl").classes("relay-facts")
+        self._workers = ui.element("dl").classes("relay-lines")
         self._table = table(COLUMNS, [], links={})
         ui.label("Store").classes("relay-section").props("role=heading aria-level=2")
-        self._store = ui.element("dl").classes("relay-facts")
+        self._store = ui.element("dl").classes("relay-lines")
 
     def show(self, look: Look) -> None:
         self._tell(self._workers, workers(look))

@@ -9,6 +9,7 @@ from app.console.pages import (
     destination,
     flags,
     letter,
+    live,
     overview,
     rejections,
     replays,
@@ -31,6 +32,7 @@ PAGES: Final = (
     flags,
     rejections,
     trace,
+    live,
     actions,
     settings,
 )

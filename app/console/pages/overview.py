@@ -1,38 +1,56 @@
 """How everything stands, at a glance, and the buttons that pause and resume."""
 
+from typing import Final
+
 from nicegui import ui
 from starlette.requests import Request
 
 from app import operating
 from app.console.cards import cards
+from app.console.charts import SPANS, Span
 from app.console.desk import Desk
 from app.console.destination_card import DestinationCard
 from app.console.frame import EVERY_S, framed
 from app.console.machinery import Machinery
+from app.console.past import Past
 from app.console.sources import SourcesTable
 from app.console.watch import Look
-from app.console.widgets import nothing
+from app.console.widgets import choice, fault, nothing
+
+HOUR: Final = "hour"
+PATHS: Final = {"last hour": "/", "last day": "/?span=day"}
+DRAWN_EVERY_S: Final = 15.0
 
 
 def register(desk: Desk) -> None:
+    past = Past(desk.store)
+
     @ui.page("/")
     async def page(request: Request) -> None:
         look = await desk.watch.look()
+        asked = request.query_params.get("span", HOUR)
         with framed(desk, request, "Overview") as operator:
+            if asked not in SPANS:
+                fault(f"span: expected one of {', '.join(SPANS)}; found {asked}")
             verbs = None
             if not operator.read_only:
                 verbs = operating.Operator(desk.store, desk.settings, operator.name)
-            overview = Overview(desk, verbs)
+            overview = Overview(desk, verbs, past, SPANS.get(asked, SPANS[HOUR]))
             overview.show(look)
+            await overview.draw()
             ui.timer(EVERY_S, overview.refresh)
+            ui.timer(DRAWN_EVERY_S, overview.draw, immediate=False)
 
 
 class Overview:
     """What stands on the page of one who looks at it."""
 
-    def __init__(self, desk: Desk, verbs: operating.Operator | None) -> None:
-        self._desk, self._verbs = desk, verbs
+    def __init__(
+        self, desk: Desk, verbs: operating.Operator | None, past: Past, span: Span
+    ) -> None:
+        self._desk, self._verbs, self._past, self._span = desk, verbs, past, span
         self._cards: dict[str, DestinationCard] = {}
+        choice("Time that the charts show", PATHS, f"last {span.name}")
         self._grid = ui.element("div").classes("relay-cards")
         self._sources = SourcesTable()
         self._machinery = Machinery()
@@ -56,6 +74,13 @@ class Overview:
             self._cards[id_].show(card)
         self._sources.show(look, earlier)
         self._machinery.show(look)
+
+    async def draw(self) -> None:
+        """The charts, which need it less often."""
+        drawn = await self._past.charts(list(self._cards), self._span)
+        for id_, picture in drawn.items():
+            if card := self._cards.get(id_):
+                card.draw(picture)
 
     async def _acted(self) -> None:
         self._desk.watch.expire()

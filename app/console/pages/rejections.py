@@ -86,7 +86,7 @@ async def _show_samples(desk: Desk, found: Sequence[Row], asked: str) -> None:
         kept = await asyncio.to_thread(samples, desk.store, source, word)
         section(f"{word} of {source}: the newest {len(kept)}, at most {SAMPLES_MAX}")
         for sample in told(kept):
-            with ui.element("article").classes("relay-sample"):
+            with ui.element("article").classes("relay-refused"):
                 ui.label(f"{sample.at} · {sample.message}")
                 if sample.event:
                     code(indented(sample.event))

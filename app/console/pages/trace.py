@@ -169,7 +169,7 @@ def _timeline(one: Trace) -> None:
     elif one.places == ("finished",):
         nothing(GONE)
     if one.note:
-        nothing(one.note.replace("--user", "above"))
+        nothing(one.note.replace("with --user", "above"))
 
 
 def _links(one: Trace) -> None:

@@ -28,6 +28,12 @@ def notify(fault: Exception) -> None:
     ui.notify(told(fault), type="negative", multi_line=True, close_button="Close", timeout=10_000)
 
 
+def away() -> None:
+    """Says on a page that cannot be made without the store why, and tries again by itself."""
+    ui.label(AWAY).props("role=alert")
+    ui.timer(AGAIN_S, ui.navigate.reload, once=True)
+
+
 def register() -> None:
     """Shows an error page of our own, which tries again by itself."""
 

@@ -23,6 +23,8 @@ from app.standing import Standing
 
 EVERY_MS = 2_000
 OVER_MS = 10_000
+PATIENCE_S = 1.0  # a page has three to be built
+SILENT = "it is silent"
 ACTIONS_READ = 20
 
 
@@ -72,18 +74,28 @@ class Watch:
     ) -> None:
         self._store, self._settings, self._clock = store, settings, clock
         self._looks: deque[Look] = deque(maxlen=OVER_MS // EVERY_MS + 1)
-        self._one_at_a_time = asyncio.Lock()
+        self._making: asyncio.Task[Look] | None = None
         self._expired = False
 
     async def look(self) -> Look:
-        """The newest look, made now if need be."""
-        async with self._one_at_a_time:
-            if self._looks and self._is_new(self._looks[-1]):
-                return self._looks[-1]
+        """The newest look, made now if need be.
+
+        Where the store is silent nobody waits for longer than a second: it counts as away.
+        """
+        if self._looks and self._is_new(self._looks[-1]):
+            return self._looks[-1]
+        if self._making is None or self._making.done():
             self._expired = False
-            look = await asyncio.to_thread(self._fresh)
-            self._looks.append(look)
-            return look
+            self._making = asyncio.create_task(self._make())
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._making), PATIENCE_S)
+        except TimeoutError:
+            return self._as_before(SILENT)
+
+    async def _make(self) -> Look:
+        look = await asyncio.to_thread(self._fresh)
+        self._looks.append(look)
+        return look
 
     def earlier(self) -> Look | None:
         """What the newest look is compared with for what flows a second; None without one."""
@@ -98,12 +110,14 @@ class Watch:
         return not self._expired and self._clock() - look.at < EVERY_MS
 
     def _fresh(self) -> Look:
-        now = self._clock()
         try:
-            return self._read(now)
+            return self._read(self._clock())
         except redis.RedisError as error:
-            last = self._looks[-1] if self._looks else Look(now)
-            return replace(last, at=now, away=str(error))
+            return self._as_before(str(error))
+
+    def _as_before(self, away: str) -> Look:
+        last = self._looks[-1] if self._looks else Look(0)
+        return replace(last, at=self._clock(), away=away)
 
     def _read(self, now: int) -> Look:
         store, since = self._store, alive_since(now)

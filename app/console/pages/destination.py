@@ -11,6 +11,7 @@ from app.clock import milliseconds
 from app.console.cards import Card, cards
 from app.console.desk import Desk
 from app.console.destination_card import DestinationCard
+from app.console.faults import away
 from app.console.flow import event_title
 from app.console.flow_view import FlowView
 from app.console.frame import EVERY_S, framed
@@ -40,6 +41,9 @@ def register(desk: Desk) -> None:
         query = request.query_params
         with framed(desk, request, destination) as operator:
             card = card_of(desk, look, destination)
+            if card is None and look.away:
+                away()
+                return
             if card is None:
                 named = ", ".join(one.account.id for one in look.standings)
                 fault(f"There is no destination {destination}; expected one of {named}")

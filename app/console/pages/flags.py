@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from app import items, operating
 from app.console.desk import Desk
+from app.console.faults import away
 from app.console.frame import framed
 from app.console.live import Live, Shared
 from app.console.session import Operator
@@ -58,6 +59,9 @@ def register(desk: Desk) -> None:
         named = flagging(look)
         destination = asked.get("destination", "") or (named[0] if named else "")
         with framed(desk, request, "Flags") as operator:
+            if look.away and not look.standings:
+                away()
+                return
             after, wrong = cursor(asked.get("cursor", ""))
             if destination not in named:
                 fault(f"destination: expected one of {', '.join(named) or 'none'}")

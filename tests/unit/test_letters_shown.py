@@ -11,8 +11,8 @@ from app.console.deciding import is_typed
 from app.console.exchange import Step, differences, pretty, timeline
 from app.console.pages.dead_letters import Letters, told
 from app.console.pages.replays import died_again, progress
-from app.console.pages.retries import wished
 from app.console.pages.unconfirmed import periods_told
+from app.console.retrying import wished
 from app.console.shown import bars, lately, normalised
 from app.dead_letters import Filter, Group, Opened, letter
 from app.delivery import Attempt, Delivery

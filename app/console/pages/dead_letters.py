@@ -1,10 +1,12 @@
 """What could not be delivered: what failed alike, then letter by letter, and the verbs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+import redis
 from nicegui import ui
 from starlette.requests import Request
 
@@ -15,6 +17,7 @@ from app.console.desk import Desk
 from app.console.filtering import faults, filter_bar
 from app.console.frame import framed
 from app.console.listing import Column, listing
+from app.console.live import Shared
 from app.console.session import Operator
 from app.console.shown import group_row, letter_row, moment
 from app.console.widgets import choice, counted, nothing, section, whole
@@ -25,6 +28,7 @@ from app.settings import DestinationSettings
 
 PATH: Final = "/dead-letters"
 SHOWN: Final = 50
+EVERY_S: Final = 5.0
 GROUPS: Final = (
     Column("message", "What failed", link="open"),
     Column("reason", "Reason", "word"),
@@ -68,6 +72,8 @@ class Letters:
 
 
 def register(desk: Desk) -> None:
+    shared = Shared()
+
     @ui.page(PATH, response_timeout=20)
     async def page(request: Request) -> None:
         accounts = {
@@ -77,21 +83,25 @@ def register(desk: Desk) -> None:
         chosen = list(accounts.values())
         if wish.destination is not None:
             chosen = [accounts[wish.destination]]
-        groups = await asyncio.to_thread(grouped, desk, chosen, wish)
+
+        async def groups() -> list[Grouped]:
+            about = wish.destination, wish.filter, wish.typed.get("sort")
+            return await shared.of(about, partial(grouped, desk, chosen, wish))
+
+        alike = [] if wish.searches else await groups()
         found = await asyncio.to_thread(listed, desk, chosen, wish) if wish.narrows else None
         with framed(desk, request, "Dead letters") as operator:
             filter_bar(PATH, wish, accounts)
             faults(wish)
-            _groups(wish, groups)
+            if not wish.searches:
+                _Groups(wish, groups).show(alike)
             if found is not None:
-                one = _one_destination(wish, groups, accounts)
+                one = _one_destination(wish, alike, accounts)
                 _letters(desk, operator, wish, one, found)
 
 
 def grouped(desk: Desk, accounts: Sequence[DestinationSettings], wish: Asked) -> list[Grouped]:
-    """The groups that the wish names, sorted as it says; none where it asks for single letters."""
-    if wish.searches:
-        return []
+    """The groups that the wish names, sorted as it says."""
     found: list[tuple[str, Group]] = []
     for account in accounts:
         groups = DeadLetters(desk.store, account).groups(wish.filter.reason)
@@ -132,25 +142,47 @@ def _one_destination(
     return next(iter(named)) if len(named) == 1 else None
 
 
-def _groups(wish: Asked, groups: Sequence[Grouped]) -> None:
-    if wish.searches:
-        return
-    total = sum(one.group.count for one in groups)
-    with ui.row().classes("relay-head"):
-        section("What failed alike")
-        ui.label(f"{counted(len(groups), 'group')}, {counted(total, 'letter')}").classes(
-            "relay-note"
-        )
-        if len(groups) > 1:
-            sorts = {f"By {one}": wish.there(PATH, sort=one) for one in SORTS}
-            choice("Sort", sorts, f"By {wish.typed.get('sort', SORTS[0])}")
-    if not groups:
-        nothing(NOTHING if not wish.narrows else "Nothing matches.")
-        return
-    rows = [group_row(one.destination, one.group, one.trend, wish) for one in groups[:GROUPS_MAX]]
-    listing(GROUPS, rows)
-    if len(groups) > GROUPS_MAX:
-        nothing(f"{whole(len(groups) - GROUPS_MAX)} more groups: filter by destination or reason")
+class _Groups:
+    """What failed alike; it follows the store in its place, so that the focus stays."""
+
+    def __init__(self, wish: Asked, read: Callable[[], Awaitable[list[Grouped]]]) -> None:
+        self._wish, self._read = wish, read
+
+    def show(self, groups: Sequence[Grouped]) -> None:
+        with ui.row().classes("relay-head"):
+            section("What failed alike")
+            self._sum = ui.label(summed(groups)).classes("relay-note")
+            if len(groups) > 1:
+                sorts = {f"By {one}": self._wish.there(PATH, sort=one) for one in SORTS}
+                choice("Sort", sorts, f"By {self._wish.typed.get('sort', SORTS[0])}")
+        if not groups:
+            nothing("Nothing matches." if self._wish.narrows else NOTHING)
+            return
+        self._table = listing(GROUPS, self._rows(groups))
+        if len(groups) > GROUPS_MAX:
+            more = counted(len(groups) - GROUPS_MAX, "more group")
+            nothing(f"{more}: filter by destination or reason")
+        ui.timer(EVERY_S, self._look, immediate=False)
+
+    async def _look(self) -> None:
+        try:
+            groups = await self._read()
+        except redis.RedisError:
+            return  # the banner says so, and what is shown stays
+        self._sum.set_text(summed(groups))
+        self._table.rows = self._rows(groups)
+
+    def _rows(self, groups: Sequence[Grouped]) -> list[dict[str, object]]:
+        shown = groups[:GROUPS_MAX]
+        return [
+            dict(group_row(one.destination, one.group, one.trend, self._wish)) for one in shown
+        ]
+
+
+def summed(groups: Sequence[Grouped]) -> str:
+    """How many groups, and how many letters are in them."""
+    letters = sum(one.group.count for one in groups)
+    return f"{counted(len(groups), 'group')}, {counted(letters, 'letter')}"
 
 
 def _letters(

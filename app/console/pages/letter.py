@@ -167,7 +167,7 @@ class _Letter:
     def _buttons(self) -> None:
         with ui.row().classes("relay-verbs"):
             if self._account.id in self._desk.settings.destinations:
-                button("Replay…", self._replay, "replay")
+                button("Replay…", self._replayed, "replay")
                 button("Edit and replay…", self._edit, "edit").props("outline")
             button("Discard…", lambda: self._discard("discarded"), "delete").props("outline")
             button("Discard as delivered…", lambda: self._discard("delivered"), "check").props(
@@ -175,18 +175,21 @@ class _Letter:
             )
             ui.link("Trace", self._trace)
 
-    async def _replay(self) -> None:
+    async def _replay(self) -> bool:
+        """Whether a replay was begun; it is followed then."""
         chosen = [self._opened.id]
         begun = await deciding.replay(self._desk, self._operator, self._account.id, chosen)
-        if begun is not None:
-            await self._follow(begun)
-
-    async def _follow(self, begun: Replay) -> None:
+        if begun is None:
+            return False
         self._place.clear()
         with self._place:
             await follow(
                 self._desk, self._shared, self._account, self._opened.id, begun, self._trace
             )
+        return True
+
+    async def _replayed(self) -> None:
+        await self._replay()
 
     async def _discard(self, end: End) -> None:
         chosen = [self._opened.id]
@@ -218,7 +221,8 @@ class _Letter:
     async def _save_and_replay(self, event: bytes) -> None:
         """Where the replay is refused or cancelled, the edit stays."""
         await asyncio.to_thread(self._verbs.edit, self._account.id, self._opened.id, event)
-        await self._replay()
+        if not await self._replay():
+            ui.navigate.reload()
 
 
 def _facts(facts: Mapping[str, tuple[str, str]]) -> None:

@@ -1,11 +1,11 @@
 """Retries: what is tried again, the next first, and for which errors."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
+import redis
 from nicegui import ui
 from starlette.requests import Request
 
@@ -13,18 +13,12 @@ from app.clock import milliseconds
 from app.console.desk import Desk
 from app.console.frame import framed
 from app.console.listing import Column, listing
-from app.console.shown import moment
-from app.console.widgets import NONE, address, choice, fault, length, nothing, section, whole
-from app.fingerprint import pattern
-from app.log import Log
+from app.console.live import Shared
+from app.console.retrying import PATH, Grouped, Listed, Wish, read, row, wished
+from app.console.widgets import address, choice, fault, nothing, section, whole
 from app.overview import known
-from app.retries import Place, Retries, Retry, merged
-from app.settings import DestinationSettings
 
-PATH: Final = "/retries"
-SHOWN: Final = 50
-GROUPED: Final = 500
-LOOKED_MAX: Final = 5_000
+EVERY_S: Final = 5.0
 ALL: Final = "All"
 COLUMNS: Final = (
     Column("due", "Due (UTC)", "moment"),
@@ -45,26 +39,9 @@ ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What an address asks for; `faults` say what of it meant nothing."""
-
-    destination: str | None
-    user: str
-    cursor: Place | None
-    faults: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Some retries, where to go on, and how many were looked at to find them."""
-
-    found: Sequence[tuple[str, Retry]]
-    cursor: Place | None
-    looked: int
-
-
 def register(desk: Desk) -> None:
+    shared = Shared()
+
     @ui.page(PATH, response_timeout=20)
     async def page(request: Request) -> None:
         accounts = {
@@ -74,8 +51,6 @@ def register(desk: Desk) -> None:
         chosen = [*accounts.values()]
         if wish.destination is not None:
             chosen = [accounts[wish.destination]]
-        found = await asyncio.to_thread(listed, desk, chosen, wish)
-        groups = await asyncio.to_thread(grouped, desk, chosen) if first(wish) else []
         look = await desk.watch.look()
         waiting = {one.account.id: one.census.retrying for one in look.standings}
         with framed(desk, request, "Retries"):
@@ -83,87 +58,9 @@ def register(desk: Desk) -> None:
             for words in wish.faults:
                 fault(words)
             _search(wish)
-            _errors(groups)
-            _retries(wish, found)
-
-
-def first(wish: Wish) -> bool:
-    """Whether the first page of all is asked for."""
-    return wish.cursor is None and not wish.user
-
-
-def wished(query: Mapping[str, str], destinations: Sequence[str]) -> Wish:
-    """What a query asks for."""
-    faults: list[str] = []
-    destination, cursor = query.get("destination", "").strip() or None, None
-    if destination is not None and destination not in destinations:
-        faults.append(f"destination: expected one of {', '.join(destinations) or 'none'}")
-        destination = None
-    try:
-        cursor = Place.parse(told) if (told := query.get("cursor", "").strip()) else None
-    except ValueError as wrong:
-        faults.append(f"cursor: {wrong}")
-    return Wish(destination, query.get("user", "").strip(), cursor, tuple(faults))
-
-
-def listed(desk: Desk, accounts: Sequence[DestinationSettings], wish: Wish) -> Listed:
-    """The next retries; of one user it looks at a bounded number to find them."""
-    found: list[tuple[str, Retry]] = []
-    cursor, looked = wish.cursor, 0
-    step = SHOWN if not wish.user else GROUPED
-    while True:
-        page, cursor = _page(desk, accounts, cursor, step)
-        looked += len(page)
-        found += [pair for pair in page if wish.user in ("", pair[1].delivery.user)]
-        if len(found) >= SHOWN:
-            shown = found[:SHOWN]
-            more = cursor is not None or len(found) > SHOWN
-            return Listed(shown, shown[-1][1].place if more else None, looked)
-        if cursor is None or looked >= LOOKED_MAX:
-            return Listed(found, cursor, looked)
-
-
-def grouped(
-    desk: Desk, accounts: Sequence[DestinationSettings]
-) -> list[tuple[tuple[str, str, str], int]]:
-    """What the next retries failed with, by message, status and destination; the most first."""
-    page, _ = _page(desk, accounts, None, GROUPED)
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for destination, retry in page:
-        attempts = retry.delivery.attempts
-        status = attempts[-1].status if attempts else None
-        error = pattern(attempts[-1].error) if attempts else "not tried since it was replayed"
-        counts[error, NONE if status is None else str(status), destination] += 1
-    return counts.most_common()
-
-
-def _page(
-    desk: Desk, accounts: Sequence[DestinationSettings], after: Place | None, limit: int
-) -> tuple[list[tuple[str, Retry]], Place | None]:
-    pages = {
-        one.id: Retries(desk.store, one.id, Log(desk.store, one).layout.total).page(after, limit)
-        for one in accounts
-    }
-    return merged(pages, limit)
-
-
-def row(destination: str, one: Retry, now: int) -> Mapping[str, object]:
-    attempts, delivery = one.delivery.attempts, one.delivery
-    last = attempts[-1] if attempts else None
-    return {
-        "id": f"{destination} {one.place}",
-        "due": moment(one.place.due),
-        "in": length((one.place.due - now) / 1000) if one.place.due > now else "due",
-        "destination": destination,
-        "message_id": delivery.id,
-        "user": delivery.user or NONE,
-        "attempts": whole(len(attempts)),
-        "status": NONE if last is None or last.status is None else str(last.status),
-        "error": last.error if last else "",
-        "behind": whole(one.behind),
-        "trace": address("/trace", message_id=delivery.id, user=delivery.user),
-        "of_user": address(PATH, destination=destination, user=delivery.user),
-    }
+            await _Retries(
+                wish, lambda: shared.of(wish, partial(read, desk, chosen, wish))
+            ).begin()
 
 
 def _choice(wish: Wish, destinations: Sequence[str], waiting: Mapping[str, int]) -> None:
@@ -183,13 +80,59 @@ def _search(wish: Wish) -> None:
         ui.button("Find", icon="search").props("unelevated no-caps type=submit")
 
 
-def _errors(groups: Sequence[tuple[tuple[str, str, str], int]]) -> None:
-    if len(groups) < 1:
-        return
-    looked = sum(count for _, count in groups)
-    section("Why")
-    ui.label(f"Of the {whole(looked)} that are due next").classes("relay-note")
-    rows = [
+class _Retries:
+    """The retries and their errors, which follow the store in their place."""
+
+    def __init__(
+        self, wish: Wish, read: Callable[[], Awaitable[tuple[Listed, Sequence[Grouped]]]]
+    ) -> None:
+        self._wish, self._read = wish, read
+        self._errors: ui.table | None = None
+        self._listed: ui.table | None = None
+
+    async def begin(self) -> None:
+        found, groups = await self._read()
+        if groups:
+            section("Why")
+            self._looked = ui.label(looked(groups)).classes("relay-note")
+            self._errors = listing(ERRORS, _error_rows(groups))
+        section("Next due")
+        if self._wish.user:
+            ui.label(f"Looked at {whole(found.looked)} retries").classes("relay-note")
+        if not found.found and found.cursor is None:
+            whose = f" for user {self._wish.user}" if self._wish.user else ""
+            nothing(f"Nothing waits to be tried again{whose}.")
+        else:
+            self._listed = listing(COLUMNS, _rows(found))
+        if found.cursor is not None:
+            wish = self._wish
+            on = address(PATH, destination=wish.destination, user=wish.user, cursor=found.cursor)
+            ui.link("Later ones", on)
+        ui.timer(EVERY_S, self._look, immediate=False)
+
+    async def _look(self) -> None:
+        try:
+            found, groups = await self._read()
+        except redis.RedisError:
+            return  # the banner says so, and what is shown stays
+        if self._errors is not None:
+            self._looked.set_text(looked(groups))
+            self._errors.rows = _error_rows(groups)
+        if self._listed is not None:
+            self._listed.rows = _rows(found)
+
+
+def looked(groups: Sequence[Grouped]) -> str:
+    return f"Of the {whole(sum(count for _, count in groups))} that are due next"
+
+
+def _rows(found: Listed) -> list[dict[str, object]]:
+    now = milliseconds()
+    return [dict(row(destination, one, now)) for destination, one in found.found]
+
+
+def _error_rows(groups: Sequence[Grouped]) -> list[dict[str, object]]:
+    return [
         {
             "id": " ".join(about),
             "error": about[0] or "no message",
@@ -199,19 +142,3 @@ def _errors(groups: Sequence[tuple[tuple[str, str, str], int]]) -> None:
         }
         for about, count in groups
     ]
-    listing(ERRORS, rows)
-
-
-def _retries(wish: Wish, found: Listed) -> None:
-    section("Next due")
-    if not found.found and found.cursor is None:
-        whose = f" for user {wish.user}" if wish.user else ""
-        nothing(f"Nothing waits to be tried again{whose}.")
-        return
-    if wish.user:
-        ui.label(f"Looked at {whole(found.looked)} retries").classes("relay-note")
-    now = milliseconds()
-    listing(COLUMNS, [row(destination, one, now) for destination, one in found.found])
-    if found.cursor is not None:
-        on = address(PATH, destination=wish.destination, user=wish.user, cursor=found.cursor)
-        ui.link("Later ones", on)

@@ -132,18 +132,16 @@ class Settlement:
     reason: str = ""
 
     def words(self) -> tuple[Argument, ...]:
-        head = self.head
-        at = head.partition, head.place, head.entry
-        # With a space before each, so that a rule of the id 0 is not taken for no wait.
-        detail = "".join(f" {rule}" for rule in self.rules) or self.wait_ms
-        words = *at, self.verb, detail, self.payload, head.delivery.user
-        match self.verb:
-            case "bury":
-                return (*words, self.letter)
-            case "park":
-                return (*words, self.version)
-            case _:
-                return words
+        head, verb = self.head, self.verb
+        detail: str | int = self.wait_ms
+        if self.rules:
+            # With a space before each, so that a rule of the id 0 is not taken for no wait.
+            detail = "".join(f" {rule}" for rule in self.rules)
+        user = head.delivery.user
+        words = head.partition, head.place, head.entry, verb, detail, self.payload, user
+        if verb == "bury":
+            return (*words, self.letter)
+        return (*words, self.version) if verb == "park" else words
 
 
 def portions(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]]:

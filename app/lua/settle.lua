@@ -212,8 +212,8 @@ local STANDS = { retry = 'retrying', block = 'retrying', behind = 'retrying', bu
   delivered = 'delivered', skipped = 'skipped' }
 for verb in pairs(SKIPS) do STANDS[verb] = 'skipped' end
 local tally, skips = {}, {}
-local function count(entry, place, verb)
-  local day = day_of(entry)
+local function count(accepted, place, verb)
+  local day = math.floor(accepted / 86400000)
   local counts = tally[day] or { retrying = 0, dead = 0, unmapped = 0, delivered = 0, skipped = 0 }
   if place == 'late' then counts.retrying = counts.retrying - 1 end
   counts[STANDS[verb]] = counts[STANDS[verb]] + 1
@@ -222,21 +222,22 @@ local function count(entry, place, verb)
 end
 
 -- What the statistics are to count: verdicts that acted by their groups, and how long it took from
--- acceptance until a delivery.
+-- acceptance until a delivery, by lane and bound.
 local bounds, groups, group_of = unpack(cmsgpack.unpack(ARGV[5]))
-local grouped, noted, took = {}, {}, {}
-local function note(index, entry)
+local grouped, noted, took, bucket = {}, {}, { live = {}, bulk = {} }, 1
+local function note(index, accepted)
   local group = group_of[index + 1]
   if group == 0 then return end
-  if not grouped[group] then noted[#noted + 1] = group end
-  grouped[group] = (grouped[group] or 0) + 1
-  local lane = groups[group][3]
-  if lane == '' then return end
-  local latency, bucket = math.max(0, now - tonumber(entry:match('^%d+'))), 1
+  local before = grouped[group] or 0
+  if before == 0 then noted[#noted + 1] = group end
+  grouped[group] = before + 1
+  local times = took[groups[group][3]]
+  if not times then return end
+  local latency = math.max(0, now - accepted)
+  if bucket > 1 and latency <= bounds[bucket - 1] then bucket = 1 end
   while bounds[bucket] and latency > bounds[bucket] do bucket = bucket + 1 end
-  local field = 'latency:' .. lane .. ':'
-  local sum, le = field .. 'sum', field .. (bounds[bucket] or 'inf')
-  took[sum], took[le] = (took[sum] or 0) + latency, (took[le] or 0) + 1
+  local bound = bounds[bucket] or 'inf'
+  times[bound], times.sum = (times[bound] or 0) + 1, (times.sum or 0) + latency
 end
 
 -- Adds to what became of the events of a name in this hour. Once an hour knows enough names, the
@@ -266,7 +267,11 @@ local function count_statistics()
   end
   for _, name in ipairs(names) do count_name(name, fates[name]) end
   if names[1] then redis.call('EXPIRE', hour, HOURS_KEPT * 3600, 'NX') end
-  for field, by in pairs(took) do redis.call('HINCRBY', KEYS[33], field, by) end
+  for lane, times in pairs(took) do
+    for bound, by in pairs(times) do
+      redis.call('HINCRBY', KEYS[33], 'latency:' .. lane .. ':' .. bound, by)
+    end
+  end
   for field, by in pairs(totals) do redis.call('HINCRBY', KEYS[3], field, by) end
 end
 
@@ -283,13 +288,15 @@ while i <= #ARGV do
     acted = acted + 1
     touched[partition] = true
     record(partition, entry, verb, i, index)
-    count(entry, place, verb)
-    note(index, entry)
+    local accepted = tonumber(entry:match('^%d+'))
+    count(accepted, place, verb)
+    note(index, accepted)
   end
   index = index + 1
   i = following(i)
 end
-for day, counts in pairs(tally) do
+for number, counts in pairs(tally) do
+  local day = string.format('%.0f', number)
   for name, by in pairs(counts) do count_day(days, day, name, by) end
   for _, name in ipairs({ 'delivered', 'skipped' }) do
     if counts[name] > 0 then redis.call('HINCRBY', KEYS[3], name, counts[name]) end

@@ -15,7 +15,10 @@ import redis
 import requests
 from segment import analytics
 
+from app.figures import figures
+from app.history import samples, source_samples
 from app.log import Log
+from app.pipeline import HOUR_MS, pipeline
 from app.settings import DestinationSettings
 from tests.processes import free_port, http_answers, sandbox, wait_until
 
@@ -91,3 +94,10 @@ def test_what_the_python_sdk_sends_arrives_once_in_arrays_and_in_each_users_orde
     log = Log(store, DestinationSettings(id="kable", kind="kable"))
     wait_until(lambda: log.census().delivered == EVENTS)
     assert (log.census().unaccounted, log.sweep()) == (0, 0)
+
+    found = pipeline(store, "kable", log.now() - HOUR_MS, log.now() + HOUR_MS)
+    assert [(one.event, one.numbers.received) for one in found.events] == [
+        ("track:API Called", EVENTS)
+    ]
+    assert figures(store, "kable").latency["live"].count == EVENTS
+    wait_until(lambda: samples(store, "kable") and source_samples(store, "web"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from app.append import Admission
 from app.client import Client
 from app.destinations.kable import KABLE, KableAccount
 from app.figures import REQUEST_BOUNDS, Figures, Histogram, Work, figures
+from app.keys import destination_key
 from app.lane import Lane
 from app.log import LEASE_MS, Log
 from app.moves import Head, Leased, Reading, Settlement
@@ -207,3 +209,24 @@ def test_pauses_are_counted_by_who_paused(store: redis.Redis, throttle: Throttle
     throttle.pause("relay", "401 again")
     throttle.pause("operator", "let me look")
     assert read(store).pauses == {"operator": 1, "relay": 1}
+
+
+def test_latencies_of_one_settlement_are_told_apart_in_any_order(
+    store: redis.Redis, log: Log, clock: Clock
+) -> None:
+    log.append([admission(n) for n in range(3)])
+    first, middle, last = heads(log)
+    clock.now = first.delivery.accepted_at + 60_000
+    young = replace(middle, place="late", entry=f"{clock.now - 20}-1")
+    store.hset(destination_key("kable", "late:") + "0", young.entry, b"")
+    some = [Settlement(one, "delivered") for one in (first, young, last)]
+    log.settle("pump", 1, some)
+    latency = read(store).latency["live"]
+    assert steps(latency) == {0.025: 1, 60.0: 3}
+
+
+def test_a_pump_that_leases_again_is_one_pump(store: redis.Redis, log: Log) -> None:
+    log.append([admission(1)])
+    for _ in range(2):
+        log.lease("pump", 99)
+    assert read(store).pumps == 1

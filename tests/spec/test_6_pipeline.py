@@ -12,11 +12,12 @@ import redis
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from app import fates, items
 from app.append import Admission
 from app.client import Client
-from app.delivery import Delivery
+from app.delivery import Attempt, Delivery
 from app.destination import Several
 from app.destinations.kable import KABLE, KableAccount
 from app.keys import destination_key
@@ -288,3 +289,31 @@ def test_of_the_parts_of_an_event_the_first_stands_for_one_that_was_received(bef
     whole = Delivery("m", "web", "u", b"{}", 0, received=before)
     split = parted(Head(0, "late", "1-1", whole), Several((b"{}", b"{}", b"{}")))
     assert [one.received for one in split.parts] == [before, False, False]
+
+
+def test_an_hour_ends_by_itself_after_nine_days(
+    store: redis.Redis, log: Log, clock: Clock
+) -> None:
+    settled(log, ["Call"])
+    key = destination_key("kable", "hour:") + str(clock.now // HOUR_MS)
+    assert 8 * 86_400 < store.ttl(key) <= 9 * 86_400
+
+
+def test_what_fails_again_began_to_wait_for_a_retry_once() -> None:
+    tried = Delivery("m", "web", "u", b"{}", 0, (Attempt(0, 500, "why", 1),), received=True)
+    head = Head(0, "late", "1-1", tried)
+    replayed = replace(head, delivery=structs.replace(tried, spent=1))
+    retries = [Settlement(one, "retry") for one in (head, replayed)]
+    assert [fates.fate(one) for one in retries] == ["", "later:retried"]
+    assert fates.fate(put_behind(head)) == ""
+
+
+def test_no_more_than_two_hundred_hours_are_read_and_two_hundred_and_fifty_names_listed(
+    store: redis.Redis, log: Log, clock: Clock
+) -> None:
+    for hour in range(2):
+        settled(log, [f"Event {hour} {n}" for n in range(130)])
+        clock.now += HOUR_MS
+    found = pipeline(store, "kable", 0, clock.now)
+    assert (len(found.hours), len(found.events), found.hidden) == (200, 250, 10)
+    assert found.numbers.received == 260

@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import reports, telemetry
@@ -54,7 +55,9 @@ def console(settings: Settings) -> ASGIApp:
 
     app = FastAPI(title="Usage Relay", openapi_url=None, docs_url=None, lifespan=living)
     app.add_route("/healthz", _alive)
-    app.mount("/api", _at_root(api(desk, discards)))
+    machines = _Whole(api(desk, discards))
+    app.router.routes.append(Route("/api", machines))
+    app.mount("/api", machines)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(metrics.router(desk))
     login.register(app, desk)
@@ -73,13 +76,15 @@ def console(settings: Settings) -> ASGIApp:
     return Guard(app, desk.door)
 
 
-def _at_root(app: ASGIApp) -> ASGIApp:
+class _Whole:
     """An application whose routes are whole paths, though it is mounted below one."""
 
-    async def called(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "root_path": scope.get("app_root_path", "")}, receive, send)
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-    return called
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        root_path = scope.get("app_root_path", scope.get("root_path", ""))
+        await self._app({**scope, "root_path": root_path}, receive, send)
 
 
 async def _alive(_: Request) -> JSONResponse:

@@ -21,6 +21,7 @@ from app.cli.tables import printable, show, show_json
 from app.dead_letters import BadFilter, BuriedAgain, DeadLetters, Filter, Opened, merged
 from app.destination import CountsByFeature, Usage
 from app.destinations import KINDS
+from app.overview import orphan
 from app.segment import Event
 from app.settings import DestinationSettings, Settings
 
@@ -117,7 +118,10 @@ def show_event(settings: Settings, destination: str | None, letter: str) -> int:
 def _usage(place: Place) -> Usage | None:
     """What the letter may have been counted as, where the destination counts by feature."""
     account = place.kept.account
-    counts = KINDS[account.kind].counts
+    kind = KINDS.get(account.kind)
+    if kind is None or not isinstance(account, kind.account):
+        return None  # the settings name it no more
+    counts = kind.counts
     if not isinstance(counts, CountsByFeature):
         return None
     try:
@@ -143,10 +147,15 @@ def _export(kept: dict[str, Kept], filter_: Filter, output: Path) -> None:
 
 @contextmanager
 def opened_store(settings: Settings, destination: str | None) -> Iterator[dict[str, Kept]]:
-    """The dead letters of the destination, or of all of them; ends when the store is away."""
-    accounts = list(settings.destinations.values())
-    chosen = accounts if destination is None else [named(settings, destination)]
+    """The dead letters of the destination, or of all of them; ends when the store is away.
+
+    One that the settings name no more has to be named here.
+    """
     with reached(settings) as store:
+        chosen = list(settings.destinations.values())
+        if destination is not None:
+            kept = None if destination in settings.destinations else orphan(store, destination)
+            chosen = [kept or named(settings, destination)]
         yield {one.id: Kept(one, DeadLetters(store, one), store) for one in chosen}
 
 

@@ -90,15 +90,15 @@ def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Lett
                 "for all of its letters",
                 WRONG_USE,
             )
-        account = named(settings, destination)
-        with opened_store(settings, account.id) as kept:
+        wanted = destination or named(settings, None).id
+        with opened_store(settings, wanted) as kept:
             expect_group(kept, filter_)
-        return account, filter_
+        return kept[wanted].account, filter_
     with opened_store(settings, destination) as kept:
         places = {place_of(kept, letter).kept.account.id for letter in wish.ids}
     if len(places) > 1:
         leave(f"these letters lie at {' and '.join(sorted(places))}: replay each alone", WRONG_USE)
-    return settings.destinations[places.pop()], wish.ids
+    return kept[places.pop()].account, wish.ids
 
 
 def _counted(

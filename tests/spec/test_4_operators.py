@@ -18,7 +18,7 @@ from app.dead_letters import Burial, Buried, DeadLetters, Filter, Opened, Page, 
 from app.dead_letters.edit import edited
 from app.delivery import Attempt, Delivery
 from app.destination import Usage
-from app.keys import destination_key
+from app.keys import DESTINATIONS, destination_key
 from app.log import Log
 from app.settings import DestinationSettings
 from tests.burying import FAULTS, admission, bury, bury_logged
@@ -332,6 +332,27 @@ def test_a_letter_of_two_destinations_needs_its_destination(
     ambiguous = relay("show", lying.id)
     assert (ambiguous.exit_code, "kable and kana have a letter" in ambiguous.stderr) == (2, True)
     assert relay("show", lying.id, "--destination", "kana").exit_code == 0
+
+
+def test_letters_of_a_destination_that_the_settings_forgot_are_read_and_let_go_of(
+    relay: Relay, store: redis.Redis, tmp_path: Path
+) -> None:
+    gone = Log(store, DestinationSettings(id="gone", kind="kana"))
+    bury(gone, 3)
+    store.hset(DESTINATIONS, "gone", "kana")
+    of = ("--destination", "gone")
+    listed = json.loads(relay("list", *of, "--json").stdout)["items"]
+    assert [one["message_id"] for one in listed] == ["m-2", "m-1", "m-0"]
+    assert "m-2" in relay("show", listed[0]["id"], *of).stdout
+    (tmp_path / "event.json").write_text('{"messageId": "m-2", "type": "track"}')
+    edit = ("edit", listed[0]["id"], "--file", str(tmp_path / "event.json"))
+    for words in (("replay",), ("replay", listed[0]["id"]), edit):
+        refused = relay(*words, *of)
+        told = "the settings name no destination gone: nothing can be sent to it"
+        assert (refused.exit_code, told in refused.stderr) == (1, True)
+    assert len(relay("export", *of).stdout.splitlines()) == 3
+    assert relay("discard", *of, "--reason", "rejected", "--yes").exit_code == 0
+    assert (gone.census().dead, gone.census().unaccounted) == (1, 0)
 
 
 def test_an_id_of_a_former_burial_names_the_present_one(

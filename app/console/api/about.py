@@ -8,7 +8,8 @@ from app import inspection, items
 from app.clock import milliseconds
 from app.console.api.answers import answer, page
 from app.console.api.asked import TheDesk, router
-from app.console.api.shapes import Page, Setting, Status
+from app.console.api.shapes.about import Setting, Status
+from app.console.api.shapes.lists import Page
 from app.presence import alive_since, live_processes, live_queues, ticking
 from app.settings.told import told
 from app.settings.written import read

@@ -10,7 +10,8 @@ from app.actions import KEPT, Actions
 from app.console.api.answers import page
 from app.console.api.asked import TEXT_MAX, Looking, TheDesk, router
 from app.console.api.faults import explained
-from app.console.api.shapes import Action, Page
+from app.console.api.shapes.about import Action
+from app.console.api.shapes.lists import Page
 from app.overview import known
 
 routes = router("actions")

@@ -21,7 +21,8 @@ from app.console.api.asked import (
 )
 from app.console.api.faults import explained
 from app.console.api.shape import Shape, told
-from app.console.api.shapes import Day, Destination, Page, Pipeline, Retry, Shown
+from app.console.api.shapes.destinations import Day, Destination, Pipeline, Retry, Shown
+from app.console.api.shapes.lists import Page
 from app.console.desk import Desk
 from app.dead_letters import Filter
 from app.ledger import DAYS_KEPT

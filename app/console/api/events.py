@@ -9,7 +9,8 @@ from app import items
 from app.console.api.answers import answer, page
 from app.console.api.asked import TEXT_MAX, TheDesk, router
 from app.console.api.faults import explained
-from app.console.api.shapes import Page, Rejections, Source, Trace
+from app.console.api.shapes.events import Rejections, Source, Trace
+from app.console.api.shapes.lists import Page
 from app.counters import samples, tally
 from app.operating import Absent
 from app.overview import known

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from app.console.api.answers import FaultCode, fault
-from app.console.api.shapes import Error
+from app.console.api.shapes.lists import Error
 from app.dead_letters import BadFilter
 from app.operating import Absent, Conflict, Refused
 from app.settings.wording import refusal, shown

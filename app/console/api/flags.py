@@ -19,7 +19,8 @@ from app.console.api.asked import (
     router,
 )
 from app.console.api.faults import explained
-from app.console.api.shapes import Flag, Page
+from app.console.api.shapes.about import Flag
+from app.console.api.shapes.lists import Page
 from app.flags import Flags, Place
 from app.operating import Absent
 

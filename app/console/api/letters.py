@@ -22,7 +22,8 @@ from app.console.api.asked import (
     router,
 )
 from app.console.api.faults import explained
-from app.console.api.shapes import ExportedLetter, Group, Letter, OpenedLetter, Page
+from app.console.api.shapes.letters import ExportedLetter, Group, Letter, OpenedLetter
+from app.console.api.shapes.lists import Page
 from app.dead_letters import BuriedAgain, DeadLetters, Filter
 from app.operating import Absent
 from app.settings import DestinationSettings

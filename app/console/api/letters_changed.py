@@ -19,13 +19,8 @@ from app.console.api.asked import (
 )
 from app.console.api.faults import explained
 from app.console.api.shape import told
-from app.console.api.shapes import (
-    EVENT,
-    Begun,
-    DiscardSurvey,
-    OpenedLetter,
-    ReplaySurvey,
-)
+from app.console.api.shapes.letters import Begun, DiscardSurvey, OpenedLetter, ReplaySurvey
+from app.console.api.shapes.samples import EVENT
 from app.operating import Absent
 
 QUICK_S = 1.0

@@ -9,7 +9,9 @@ from app import items
 from app.console.api.answers import answer, page
 from app.console.api.asked import TEXT_MAX, Acting, Looking, TheDesk, TheDiscards, router
 from app.console.api.faults import explained
-from app.console.api.shapes import REPLAY, Discard, Page, Replay
+from app.console.api.shapes.lists import Page
+from app.console.api.shapes.moved import Discard, Replay
+from app.console.api.shapes.samples import REPLAY
 from app.moving import told
 from app.operating import Absent
 from app.operating import Discard as Discarded

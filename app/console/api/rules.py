@@ -14,7 +14,7 @@ from app.console.api.answers import answer
 from app.console.api.asked import Acting, DestinationId, Looking, TheDesk, router
 from app.console.api.faults import explained
 from app.console.api.shape import Shape, any_of, told
-from app.console.api.shapes import RemovedRule, Rule, Rules, Trial
+from app.console.api.shapes.rules import RemovedRule, Rule, Rules, Trial
 from app.destinations import KINDS
 from app.mapping import BadRule
 from app.mapping import Rule as MappingRule
@@ -66,7 +66,8 @@ class NewRule(Conditions):
 def list_rules(destination: DestinationId, desk: TheDesk, operator: Looking) -> Response:
     """List all rules, and how far the newest have come over what is unmapped."""
     account = operator.account(destination)
-    run = Remapping(desk.store, KINDS[account.kind], account).run()
+    kind = KINDS.get(account.kind)  # an orphan's may be gone
+    run = Remapping(desk.store, kind, account).run() if kind else None
     remapping = items.remapping(account.id, run and told_by_beat(desk.store, run))
     listed = [items.rule(account.id, one) for one in KeptRules(desk.store, account.id).kept()]
     return answer({"items": listed, "next_cursor": None, "remapping": remapping})

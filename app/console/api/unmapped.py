@@ -15,7 +15,8 @@ from app.console.api.asked import (
     router,
 )
 from app.console.api.faults import explained
-from app.console.api.shapes import Page, Unmapped, UnmappedGroups
+from app.console.api.shapes.lists import Page
+from app.console.api.shapes.rules import Unmapped, UnmappedGroups
 from app.unmapped import UnmappedEvents
 
 routes = router("rules")

@@ -32,3 +32,15 @@ def test_markup_in_an_id_stays_text(page: Page) -> None:
     page.goto("/trace?message_id=<b>bold</b>")
     heading = page.get_by_role("heading", name="Nothing is known of <b>bold</b>")
     expect(heading).to_be_visible()
+
+
+def test_a_page_follows_an_event_that_waits_until_it_is_delivered(
+    relay: Relay, visit: Visit
+) -> None:
+    relay.answers("kable", status=503)
+    relay.send(messageId="followed", properties={"featureId": "calls", "delta": 1})
+    page = visit(relay.console)
+    page.goto("/trace?message_id=followed")
+    expect(page.get_by_text("kable is broken")).to_be_visible()
+    relay.answers("kable")
+    expect(page.get_by_text("finished", exact=True)).to_have_count(2, timeout=15_000)

@@ -1,6 +1,6 @@
 """What became of one event: at every destination a timeline from accepted to delivered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +10,12 @@ from starlette.requests import Request
 from app.console.desk import Desk
 from app.console.frame import framed
 from app.console.live import Live, Shared
+from app.console.watch import Look
 from app.console.widgets import address, length, nothing, place, section
 from app.overview import known
 from app.settings import Settings
 from app.settings.durations import spelled
+from app.standing import state
 from app.timestamps import instant
 from app.trace import Happening, Trace, Wanted, traces
 
@@ -34,6 +36,9 @@ class Step:
     error: str
 
 
+Found = tuple[Sequence[Trace], Mapping[str, str]]
+
+
 def register(desk: Desk) -> None:
     shared = Shared()
 
@@ -46,10 +51,15 @@ def register(desk: Desk) -> None:
                 nothing("Give the message id of an event: every destination is asked for it.")
                 return
             wanted = Wanted(asked["message_id"], asked["source"] or None, asked["user"] or None)
+
+            async def read() -> Found:
+                found = await shared.of(wanted, lambda: everywhere(desk, wanted))
+                return found, obstacles(await desk.watch.look(), found)
+
             await Live(
-                lambda: shared.of(wanted, lambda: everywhere(desk, wanted)),
-                lambda found: _show(desk.settings, wanted, found),
-                again,
+                read,
+                lambda found: _show(desk.settings, wanted, *found),
+                lambda found: again(found[0]),
             ).begin()
 
 
@@ -62,12 +72,18 @@ def everywhere(desk: Desk, wanted: Wanted) -> list[Trace]:
     ]
 
 
+def obstacles(look: Look, found: Sequence[Trace]) -> dict[str, str]:
+    """Why destinations at which something of it moves do not just deliver."""
+    moving = {one.destination for one in found if _moves(one)}
+    states = {one.account.id: state(one) for one in look.standings if one.account.id in moving}
+    return {id_: f"{word}: {why}" for id_, (word, why) in states.items() if word != "delivering"}
+
+
 def again(found: Sequence[Trace]) -> float | None:
     """An event that still moves is followed, and one that is not there yet waited for."""
     if not found:
         return UNKNOWN_S
-    moving = any({"waiting", "retrying"} & set(one.places) for one in found)
-    return MOVING_S if moving else None
+    return MOVING_S if any(map(_moves, found)) else None
 
 
 def steps(history: Sequence[Happening]) -> Iterator[Step]:
@@ -91,6 +107,10 @@ def meanings(settings: Settings, wanted: Wanted) -> list[str]:
     if wanted.user is not None:
         told.append(f"It is another user's than {wanted.user}'s.")
     return told
+
+
+def _moves(one: Trace) -> bool:
+    return not {"waiting", "retrying"}.isdisjoint(one.places)
 
 
 def _what(one: Happening) -> str:
@@ -124,7 +144,9 @@ def _form(asked: dict[str, str], sources: Sequence[str]) -> None:
     ).classes("relay-note")
 
 
-def _show(settings: Settings, wanted: Wanted, found: Sequence[Trace]) -> None:
+def _show(
+    settings: Settings, wanted: Wanted, found: Sequence[Trace], why: Mapping[str, str]
+) -> None:
     if not found:
         _unknown(settings, wanted)
         return
@@ -132,6 +154,8 @@ def _show(settings: Settings, wanted: Wanted, found: Sequence[Trace]) -> None:
         with ui.card().classes("relay-wide"):
             _head(one)
             _timeline(one)
+            if _moves(one) and one.destination in why:
+                ui.label(f"{one.destination} is {why[one.destination]}").classes("relay-fault")
             _links(one)
 
 
@@ -151,7 +175,7 @@ def _unknown(settings: Settings, wanted: Wanted) -> None:
 
 def _head(one: Trace) -> None:
     with ui.row().classes("relay-head"):
-        ui.link(one.destination, f"/destinations/{one.destination}").classes("relay-name")
+        ui.link(one.destination, f"/destinations/{one.destination}").classes("relay-id")
         place(" or ".join(one.places))
         ui.label(one.id).classes("relay-mono")
 

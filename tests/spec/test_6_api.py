@@ -3,9 +3,11 @@
 import socket
 
 import pytest
+import redis
 from fastapi.routing import APIRoute
 
 from app.console.api.application import ROUTERS
+from app.keys import DESTINATIONS
 from tests.consoling import PLACES, VIEWER, Client, serving
 from tests.processes import free_port
 
@@ -71,6 +73,23 @@ def test_a_hostile_id_is_refused(console: Client, hostile: str) -> None:
                 called = path.format(**{**PLACES, name: hostile})
                 answer = console.call(method, called, json={"feature": "f", "event": "e"})
                 assert answer.status_code in (404, 405, 409, 422), (method, path, answer.text)
+
+
+def test_a_destination_of_a_kind_that_is_gone_can_be_looked_at(
+    console: Client, store: redis.Redis
+) -> None:
+    store.hset(DESTINATIONS, "odd", "nothing")
+    for method, path in ROUTES:
+        if "{destination}" in path:
+            called = path.format(**PLACES | {"destination": "odd"})
+            answer = console.call(method, called, json={"feature": "f", "event": "e"})
+            expected = {200, 404} if method == "GET" else {200, 404, 409, 422}
+            assert answer.status_code in expected, (method, path, answer.text)
+
+
+def test_nothing_between_keeps_what_is_told(console: Client) -> None:
+    for path in ("/destinations", "/nope", "/destinations/kable/dead-letters/export"):
+        assert console.call("GET", path).headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from app.items import Item
 from app.operating import Code
 
 JSON = "application/json"
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 FaultCode = Literal[
     Code,
@@ -27,7 +28,7 @@ FaultCode = Literal[
 
 
 def answer(item: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(msgspec.json.encode(item), status, media_type=JSON)
+    return Response(msgspec.json.encode(item), status, NOT_KEPT, JSON)
 
 
 def page(items: Sequence[Item], next_cursor: str | None = None) -> Response:
@@ -44,4 +45,6 @@ def fault(
 ) -> Response:
     """An answer that is no success."""
     error = {"code": code, "message": message, "field": field or None}
-    return Response(msgspec.json.encode({"error": error}), status, dict(headers or {}), JSON)
+    return Response(
+        msgspec.json.encode({"error": error}), status, {**NOT_KEPT, **(headers or {})}, JSON
+    )

@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from app import items
-from app.console.api.answers import answer, page
+from app.console.api.answers import NOT_KEPT, answer, page
 from app.console.api.asked import (
     DestinationId,
     LetterFilter,
@@ -93,7 +93,8 @@ def export_dead_letters(
     """Write letters and their events as NDJSON."""
     account, chosen = operator.account(destination), asked.read()
     letters = DeadLetters(desk.store, account)
-    return StreamingResponse(_lines(letters, account, chosen), media_type=NDJSON)
+    lines = _lines(letters, account, chosen)
+    return StreamingResponse(lines, headers=NOT_KEPT, media_type=NDJSON)
 
 
 @routes.get(

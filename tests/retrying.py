@@ -13,7 +13,7 @@ from app.verdict import put_behind
 
 TOKEN = "retrying"
 LATEST_MS = 4 * 3_600_000
-APPENDED_AT_ONCE = 5_000
+APPENDED_AT_ONCE = 1_000
 SETTLED_AT_ONCE = 100
 TRIED = Attempt(1_700_000_000_000, 503, "Kable answered 503", 120)
 

@@ -12,7 +12,7 @@ from app.mapping import Rule, matching
 from app.segment import Event
 from app.unmapped.groups import Groups, grouped
 
-LOOKED_MAX = 20_000
+LOOKED_MAX = 10_000
 READ_AT_ONCE = 200
 SAMPLES_MAX = 5
 MICROSECONDS = 1_000

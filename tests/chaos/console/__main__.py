@@ -1,7 +1,6 @@
 """Time all that operators read and do over a full store: `python -m tests.chaos.console`."""
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import time
@@ -10,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-import redis.asyncio
+import requests
 
 from app.dead_letters import DeadLetters, Filter
 from app.replays import Replays
-from tests.chaos.console.loading import KABLE, Amounts, load, refuse
-from tests.chaos.console.timing import Stopwatch, Timed
+from tests.chaos.console.addresses import addresses, operator, settings
+from tests.chaos.console.loading import KABLE, Amounts, load
+from tests.chaos.console.timing import TIMES, Stopwatch, Timed
 from tests.chaos.console.verbs import reads
-from tests.processes import free_port, store_answers, valkey, wait_until
+from tests.processes import console, free_port, store_answers, valkey, wait_until
 
-LOADED = "loaded"
 STEPS = 20
 
 
@@ -28,11 +27,8 @@ def main() -> int:
     amounts = Amounts(letters=chosen.letters, retries=chosen.retries)
     with tempfile.TemporaryDirectory() as made:
         folder = chosen.folder or Path(made)
-        with _running(folder) as url, redis.Redis.from_url(url) as store:
-            if not store.exists(LOADED):
-                load(store, amounts, _say)
-                asyncio.run(_refuse(url))
-                store.set(LOADED, 1)
+        with _running(folder) as url, redis.Redis.from_url(url, socket_timeout=60) as store:
+            load(store, amounts, _say)
             memory = store.info("memory")["used_memory"]
             _say(f"{memory / 1e6:,.0f} MB in the store")
             found = [_shown(one) for one in _measured(store, chosen.only, keep=chosen.keep)]
@@ -76,11 +72,6 @@ def _is_loaded(url: str) -> bool:
         return False
 
 
-async def _refuse(url: str) -> None:
-    async with redis.asyncio.Redis.from_url(url) as store:
-        await refuse(store)
-
-
 def _measured(store: redis.Redis, only: str, *, keep: bool) -> Iterator[Timed]:
     print(
         f"{'':36} {'p50 ms':>8} {'max ms':>8} {'call ms':>8} {'own':>6}  slowest call of the store"
@@ -89,9 +80,32 @@ def _measured(store: redis.Redis, only: str, *, keep: bool) -> Iterator[Timed]:
     for name, act in reads(store):
         if only in name:
             yield watch.timed(name, act)
+    with _console(store) as address:
+        session = operator(address)
+        described = session.get(f"{address}/api/openapi.json", timeout=30).json()["paths"]
+        for path, most_ms in addresses(store, described):
+            if only in path:
+                yield watch.timed(path, lambda p=path: _got(session, address + p), most_ms)
     for name, steps in [] if keep else _changes(store):
         if only in name:
             yield watch.stepped(name, steps)
+
+
+@contextmanager
+def _console(store: redis.Redis) -> Iterator[str]:
+    """A console on this store, in a process of its own; its address."""
+    port = store.connection_pool.connection_kwargs["port"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "relay.toml"
+        path.write_text(settings(f"redis://127.0.0.1:{port}/0"))
+        with console(path) as address:
+            yield address
+
+
+def _got(session: requests.Session, url: str) -> None:
+    """Its answer, whole: nothing of it streams. What nobody knows is a 404."""
+    answer = session.get(url, timeout=60)
+    assert answer.status_code in (200, 404), (url, answer.status_code, answer.text[:200])
 
 
 def _changes(store: redis.Redis) -> Iterator[tuple[str, Iterator[object]]]:
@@ -122,7 +136,7 @@ def _replayed(store: redis.Redis) -> Iterator[object]:
 def _shown(one: Timed) -> Timed:
     call = one.slowest
     again = f"  best of {one.rounds} rounds" if one.rounds > 1 else ""
-    steps = "" if one.is_list else f"  {one.times:,} steps"
+    steps = f"  {one.times:,} steps" if one.times != TIMES else ""
     mark = " " if one.is_good else "!"
     times = f"{one.p50_ms:8.1f} {one.max_ms:8.1f} {call.ms:8.1f} {call.own_ms:6.1f}"
     counts = f"{one.near} over 1 ms, {one.over} over 10{steps}{again}"

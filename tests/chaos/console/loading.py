@@ -1,5 +1,6 @@
 """Fills a store as months of trouble would: each list that operators see has its worst case."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -28,7 +29,8 @@ from tests.told import Clock
 KABLE = DestinationSettings(id="kable", kind="kable")
 KANA = DestinationSettings(id="kana", kind="kana")
 TOKEN = "loading"
-APPENDED_AT_ONCE = 5_000
+LOADED = "loaded"
+APPENDED_AT_ONCE = 1_000
 SETTLED_AT_ONCE = 100
 DAYS = 30
 GROUPS = 1_010
@@ -56,19 +58,32 @@ class Amounts:
 
 
 def load(store: redis.Redis, amounts: Amounts, say: Callable[[str], None]) -> None:
-    """Fill an empty store through the scripts that pumps and operators use."""
-    say(f"{amounts.letters:,} dead letters")
-    _bury(store, amounts.letters)
-    say(f"{amounts.retries:,} retries")
-    half = amounts.retries // 2
-    put_off(Log(store, KABLE), (_admission("r", n) for n in range(half)))
+    """Fill a store through the scripts that pumps and operators use; what it has it keeps."""
+    half, kana = amounts.retries // 2, Log(store, KANA)
     queued = (replace(_admission("q", n), user=f"q-{n // 5}") for n in range(half))
-    put_off(Log(store, KANA), queued, ordered=True)
-    say(f"{amounts.unmapped:,} unmapped, {amounts.flags:,} flags")
-    kana = Log(store, KANA)
-    _settled(kana, (_admission("n", n) for n in range(amounts.unmapped)), parked)
-    _settled(kana, (_admission("f", n) for n in range(amounts.flags)), _flagged)
-    say("rules, actions, replays, rejections")
+    phases: dict[str, Callable[[], object]] = {
+        f"{amounts.letters:,} dead letters": lambda: _bury(store, amounts.letters),
+        f"{half:,} retries": lambda: put_off(
+            Log(store, KABLE), (_admission("r", n) for n in range(half))
+        ),
+        f"{half:,} retries of users in order": lambda: put_off(kana, queued, ordered=True),
+        f"{amounts.unmapped:,} unmapped": lambda: _settled(
+            kana, (_admission("n", n) for n in range(amounts.unmapped)), parked
+        ),
+        f"{amounts.flags:,} flags": lambda: _settled(
+            kana, (_admission("f", n) for n in range(amounts.flags)), _flagged
+        ),
+        "rules, actions, replays": lambda: _decide(store, kana, amounts),
+        "rejections": lambda: asyncio.run(_refuse(store)),
+    }
+    for name, phase in phases.items():
+        if not store.sismember(LOADED, name):
+            say(name)
+            phase()
+            store.sadd(LOADED, name)
+
+
+def _decide(store: redis.Redis, kana: Log, amounts: Amounts) -> None:
     for number in range(20):
         kana.rules.add(Rule(id=f"rule-{number}", feature="seats", event=f"Seat {number}"))
     for number in range(amounts.actions):
@@ -76,9 +91,14 @@ def load(store: redis.Redis, amounts: Amounts, say: Callable[[str], None]) -> No
     _replay(store, amounts.replays)
 
 
-async def refuse(store: redis.asyncio.Redis) -> None:
+async def _refuse(store: redis.Redis) -> None:
     """What sources sent and ingest refused, under many codes."""
-    counters = Counters(store)
+    port = store.connection_pool.connection_kwargs["port"]
+    async with redis.asyncio.Redis(port=port) as asynchronous:
+        await _refused(Counters(asynchronous))
+
+
+async def _refused(counters: Counters) -> None:
     for source in SOURCES:
         counters.count(source, "accepted", 1_000_000)
         for number in range(20):

@@ -70,7 +70,7 @@ def list_(
 ) -> None:
     """List dead letters, the newest first.
 
-    A search by event or user looks at some thousand letters at a time: go on with --cursor
+    A search by two things looks at some thousand letters at a time: go on with --cursor
     even when a page is empty.
 
     Example: relay dead-letters list --reason rejected --since 2026-05-01

@@ -12,6 +12,7 @@ from app.scripts import FOLDER, digest
 BLOCKED_MS = 10.0
 LISTED_MS = 200.0
 PAINTED_MS = 1_000.0
+ASKED_MS = 5_000.0  # a dialog counts, and shows how far it is
 NEAR_US = 1_000
 SLOW_KEPT = 10_000
 TIMES = 5

@@ -48,8 +48,8 @@ def list_dead_letters(
 ) -> Response:
     """List dead letters, the newest first.
 
-    A search by two things, such as event and user, looks at some thousand letters with each call: while there is a
-    `next_cursor` there may be more, even when a page is empty.
+    A search by two things, such as event and user, looks at some thousand letters with each
+    call: while there is a `next_cursor` there may be more, even when a page is empty.
     """
     account = operator.account(destination)
     after = placed(asked.cursor, decimal)

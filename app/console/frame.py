@@ -67,19 +67,24 @@ def framed(desk: Desk, request: Request, title: str) -> Iterator[Operator]:
         _theme(dark)
         _who(operator)
     banner = ui.column().classes("relay-banner").props("role=status aria-live=polite")
-    with ui.element("main").classes("relay-page"):
+    with ui.element("div").classes("relay-page"):  # within the main of the layout
         ui.label(title).classes("relay-title").props("role=heading aria-level=1")
         yield operator
     _watch(desk, banner)
 
 
 def _navigation(path: str) -> ui.left_drawer:
-    with ui.left_drawer(bordered=True).props("width=210 breakpoint=1000") as drawer, ui.list():
+    # Without a value the server would ask each browser for it, and complain of those that left.
+    drawer = ui.left_drawer(value=False, bordered=True)
+    drawer.props("show-if-above width=210 breakpoint=1000")
+    with drawer, ui.list().props("role=navigation aria-label=Pages"):
         for entry in NAVIGATION:
             within = path == entry.path or (
                 entry.path != "/" and path.startswith(f"{entry.path}/")
             )
-            item = ui.item().props(f'clickable tag=a href="{entry.path}"')
+            item = ui.item().props(f'clickable tag=a role=link href="{entry.path}"')
+            if within:
+                item.props("aria-current=page")
             with item.classes("relay-here" if within else ""):
                 with ui.item_section().props("avatar"):
                     ui.icon(entry.icon)

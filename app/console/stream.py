@@ -11,6 +11,7 @@ import redis
 
 from app import settled
 from app.clock import Clock, milliseconds
+from app.console.watch import PATIENCE_S
 from app.console.widgets import address, length
 from app.counters import samples, tally
 from app.dead_letters import DeadLetters, Filter
@@ -67,32 +68,39 @@ class Stream:
         self._refused: dict[tuple[str, str], int] = {}
         self._happened: deque[Happening] = deque(maxlen=KEPT)
         self._read_at = 0
-        self._one_at_a_time = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def newest(self) -> list[Happening]:
-        """The newest first; what was read before while the store is away."""
-        async with self._one_at_a_time:
-            if self._clock() - self._read_at >= EVERY_MS:
-                self._read_at = self._clock()
-                await asyncio.to_thread(self._read)
-            return sorted(self._happened, key=lambda one: one.at, reverse=True)
+        """The newest first; what was read before while the store is away or silent."""
+        if self._reading is None and self._clock() - self._read_at >= EVERY_MS:
+            self._reading = asyncio.create_task(self._read())
+        if self._reading is not None:
+            done, _ = await asyncio.wait({self._reading}, timeout=PATIENCE_S)
+            for task in done:
+                task.result()
+        return sorted(self._happened, key=lambda one: one.at, reverse=True)
 
-    def _read(self) -> None:
+    async def _read(self) -> None:
+        self._read_at = self._clock()
         try:
-            found = sorted(self._found(), key=lambda one: one.at)
+            self._happened.extendleft(await asyncio.to_thread(self._news))
         except redis.RedisError:
             return
-        self._happened.extendleft(found)
+        finally:
+            self._reading = None
+
+    def _news(self) -> list[Happening]:
+        return sorted(self._found(), key=lambda one: one.at)
 
     def _found(self) -> Iterator[Happening]:
         for account in self._settings.destinations.values():
-            yield from self._news(account.id, "settled", self._finished(account.id))
-            yield from self._news(account.id, "dead", self._dead(account))
-            yield from self._news(account.id, "unmapped", self._unmapped(account.id))
+            yield from self._after(account.id, "settled", self._finished(account.id))
+            yield from self._after(account.id, "dead", self._dead(account))
+            yield from self._after(account.id, "unmapped", self._unmapped(account.id))
         for source in self._settings.sources:
-            yield from self._news(source, "refused", self._refusals(source))
+            yield from self._after(source, "refused", self._refusals(source))
 
-    def _news(self, name: str, of: str, found: Iterable[Happening]) -> Sequence[Happening]:
+    def _after(self, name: str, of: str, found: Iterable[Happening]) -> Sequence[Happening]:
         """Some of what happened after the newest that was read before."""
         until = self._seen.get((name, of), "")
         news = [one for one in found if one.at > until]

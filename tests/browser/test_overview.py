@@ -84,3 +84,28 @@ def test_the_banner_says_that_nobody_consumes_a_queue(page: Page) -> None:
     page.goto("/")
     banner = page.get_by_role("status")
     expect(banner.get_by_text("no worker consumes the queue pump.kable")).to_be_visible()
+
+
+@pytest.mark.usefixtures("attended")
+def test_a_store_that_is_silent_is_told_and_a_page_goes_on_when_it_answers(
+    page: Page, store: redis.Redis
+) -> None:
+    page.goto("/")
+    expect(page.get_by_role("region", name="kable")).to_be_visible()
+    store.client_pause(4_000)
+    silent = page.get_by_role("status").get_by_text("The store does not answer")
+    expect(silent).to_be_visible()
+    page.goto("/actions")
+    expect(page.get_by_text("Reading…")).to_be_visible()
+    expect(page.get_by_text("No operator has done anything yet.")).to_be_visible()
+    expect(silent).to_be_hidden()
+
+
+def test_pages_are_links_that_the_keyboard_reaches(page: Page) -> None:
+    page.goto("/settings")
+    here = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Settings")
+    expect(here).to_have_attribute("aria-current", "page")
+    actions = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Actions")
+    actions.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Actions", level=1)).to_be_visible()

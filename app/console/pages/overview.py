@@ -37,9 +37,8 @@ def register(desk: Desk) -> None:
                 verbs = operating.Operator(desk.store, desk.settings, operator.name)
             overview = Overview(desk, verbs, past, SPANS.get(asked, SPANS[HOUR]))
             overview.show(look)
-            await overview.draw()
             ui.timer(EVERY_S, overview.refresh)
-            ui.timer(DRAWN_EVERY_S, overview.draw, immediate=False)
+            ui.timer(DRAWN_EVERY_S, overview.draw)
 
 
 class Overview:

@@ -11,11 +11,14 @@ from starlette.requests import Request
 from app.console.codes import meaning
 from app.console.desk import Desk
 from app.console.frame import framed
+from app.console.live import Live
 from app.console.widgets import Row, address, choice, code, fault, nothing, section, table, whole
-from app.counters import SAMPLES_MAX, Tally, samples, tally
+from app.counters import Tally, samples, tally
 
 ALL: Final = "all"
 COLUMNS: Final = ("source", "code", "events", "meaning")
+
+Found = tuple[list[Row], list[tuple[Row, list["Sample"]]]]
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -27,22 +30,24 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 def register(desk: Desk) -> None:
+    sources = list(desk.settings.sources)
+
     @ui.page("/rejections")
     async def page(request: Request) -> None:
         source = request.query_params.get("source", "")
         asked = request.query_params.get("code", "")
-        sources = list(desk.settings.sources)
-        found = rows(await asyncio.to_thread(_tallies, desk), source)
+
+        def read() -> Found:
+            found = rows({one: tally(desk.store, one) for one in sources}, source)
+            return found, [(one, told(_samples(desk, one))) for one in chosen(found, asked)]
+
         with framed(desk, request, "Rejections"):
             paths = {name: address("/rejections", source=name) for name in sources}
             choice("Source", {ALL: "/rejections", **paths}, source or ALL)
             if source and source not in sources:
                 fault(f"source: expected one of {', '.join(sources)}; found {source}")
-            elif not found:
-                nothing("Nothing was refused.")
-            else:
-                table(COLUMNS, found, links={"code": "samples", "events": "samples"})
-                await _show_samples(desk, found, asked)
+                return
+            await Live(lambda: asyncio.to_thread(read), lambda found: _show(*found, asked)).begin()
 
 
 def rows(tallies: Mapping[str, Tally], source: str) -> list[Row]:
@@ -72,20 +77,25 @@ def indented(event: str) -> str:
         return event
 
 
-def _tallies(desk: Desk) -> dict[str, Tally]:
-    return {source: tally(desk.store, source) for source in desk.settings.sources}
+def chosen(found: Sequence[Row], asked: str) -> Sequence[Row]:
+    """Of which samples are shown: the code that is asked for, or the most frequent one. Pure."""
+    return [row for row in found if row["code"] == asked] if asked else found[:1]
 
 
-async def _show_samples(desk: Desk, found: Sequence[Row], asked: str) -> None:
-    """Those of the code that is asked for; of the most frequent one where none is."""
-    chosen = [row for row in found if row["code"] == asked] if asked else found[:1]
-    if not chosen:
+def _samples(desk: Desk, row: Row) -> list[bytes]:
+    return samples(desk.store, str(row["source"]), str(row["code"]))
+
+
+def _show(found: Sequence[Row], kept: Sequence[tuple[Row, list[Sample]]], asked: str) -> None:
+    if not found:
+        nothing("Nothing was refused.")
+        return
+    table(COLUMNS, found, links={"code": "samples", "events": "samples"})
+    if not kept:
         fault(f"code: nothing was refused as {asked}")
-    for row in chosen:
-        source, word = str(row["source"]), str(row["code"])
-        kept = await asyncio.to_thread(samples, desk.store, source, word)
-        section(f"{word} of {source}: the newest {len(kept)}, at most {SAMPLES_MAX}")
-        for sample in told(kept):
+    for row, newest in kept:
+        section(f"{row['code']} of {row['source']}: the newest {len(newest)}")
+        for sample in newest:
             with ui.element("article").classes("relay-refused"):
                 ui.label(f"{sample.at} · {sample.message}")
                 if sample.event:

@@ -79,6 +79,6 @@ def test_a_silent_store_is_told_within_a_second_with_what_was_seen_last(
     clock.now += 2_000
     store.client_pause(1_500)
     silent = looked(watch)
-    assert (silent.away, silent.standings) == ("it is silent for 1 s", seen.standings)
+    assert (silent.away, silent.standings) == ("it is silent", seen.standings)
     clock.now += 2_000
     assert looked(watch).away == ""

@@ -14,7 +14,7 @@ from app.console.widgets import nothing
 
 Found = TypeVar("Found")
 
-FIRST_S: Final = 0.5
+FIRST_S: Final = 0.15
 TICK_S: Final = 1.0
 AWAY_S: Final = 3.0
 REST: Final = 20
@@ -78,7 +78,7 @@ class Live:
         self._looking = asyncio.Lock()
 
     async def begin(self) -> "Live":
-        """Make it here. What takes longer than half a second comes after the page."""
+        """Make it here. What takes longer than a moment comes after the page."""
         self._place = ui.column().classes("relay-part")
         with self._place:
             nothing("Reading…")

@@ -20,7 +20,7 @@ from app.console.live import Live, Shared
 from app.console.session import Operator
 from app.console.span import RANGES, Span, span
 from app.console.watch import Look
-from app.console.widgets import address, choice, fault, nothing, section
+from app.console.widgets import address, button, choice, fault, nothing, section
 from app.ledger import Day
 from app.log import Log
 from app.pipeline import Pipeline, pipeline
@@ -138,8 +138,9 @@ async def _books(desk: Desk, shared: Shared, account: DestinationSettings) -> No
         section("What would have been sent").props("id=shown")
         nothing("Dry run: what comes is shown here and skipped for good.")
         newest = partial(shown.newest, desk.store, account.id, SHOWN_MAX)
-        key = (account.id, "shown")
-        await Live(lambda: shared.of(key, newest), show_shown, lambda _: LEDGER_S).begin()
+        live = Live(lambda: shared.of((account.id, "shown"), newest), show_shown)
+        await live.begin()
+        button("Look again", live.look, "refresh").props("flat")
     section(f"Ledger by day of acceptance, the last {DAYS} days (UTC)")
 
     def books() -> tuple[tuple[Day, ...], int]:

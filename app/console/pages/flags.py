@@ -110,9 +110,10 @@ class _Listed:
         self._destination, self._user, self._after = destination, user, after
         self._key = (destination, user, after)
         self._chosen: set[str] = set()
+        self._table: ui.table | None = None
 
     async def begin(self) -> None:
-        self._live = await Live(self._read, self._show, lambda _: EVERY_S).begin()
+        self._live = await Live(self._read, self._show, lambda _: EVERY_S, anew=False).begin()
 
     async def _read(self) -> Found:
         return await self._shared.of(self._key, self._found)
@@ -122,25 +123,38 @@ class _Listed:
         return flags.page(self._after, SHOWN, self._user or None), flags.count()
 
     def _show(self, found: Found) -> None:
+        """Made once, and then filled anew, so that what is chosen stays and the focus too."""
         page, total = found
-        if not page.flags:
-            whose = f" for user {self._user}" if self._user else ""
-            nothing(f"Nothing has to be done by hand at {self._destination}{whose}.")
-            return
-        with ui.row().classes("relay-head"):
-            ui.label(f"{len(page.flags):,} of {total:,}, the newest first").classes("relay-note")
-            if not self._operator.read_only:
-                self._all = button("Resolve what is chosen", self._resolve_chosen, "done_all")
-        self._table(page)
-        if page.cursor is not None:
-            older = {"destination": self._destination, "user": self._user, "cursor": page.cursor}
-            ui.link("Older ones", address("/flags", **older))
-
-    def _table(self, page: Page) -> None:
+        if self._table is None:
+            self._make()
         rows = [row(items.flag(self._destination, one)) for one in page.flags]
+        self._count.set_text(f"{len(rows):,} of {total:,}, the newest first")
+        self._nothing.set_visibility(not rows)
+        self._some.set_visibility(bool(rows))
+        if self._table is not None:
+            self._table.rows = rows
+            self._table.selected = [one for one in rows if one["id"] in self._chosen]
+            self._choose({str(one["id"]) for one in self._table.selected})
+        self._older.set_visibility(page.cursor is not None)
+        older = {"destination": self._destination, "user": self._user, "cursor": page.cursor}
+        self._older.props(f'href="{address("/flags", **older)}"')
+
+    def _make(self) -> None:
+        whose = f" for user {self._user}" if self._user else ""
+        with ui.column() as self._nothing:
+            nothing(f"Nothing has to be done by hand at {self._destination}{whose}.")
+        with ui.column().classes("relay-part") as self._some:
+            with ui.row().classes("relay-head"):
+                self._count = ui.label().classes("relay-note")
+                if not self._operator.read_only:
+                    self._all = button("Resolve", self._resolve_chosen, "done_all")
+            self._table = self._flags()
+            self._older = ui.link("Older ones")
+
+    def _flags(self) -> ui.table:
         table = ui.table(
             columns=[*map(_column, COLUMNS)],
-            rows=rows,
+            rows=[],
             row_key="id",
             selection=None if self._operator.read_only else "multiple",
             on_select=lambda event: self._choose({str(one["id"]) for one in event.selection}),
@@ -152,12 +166,12 @@ class _Listed:
             '<q-td :props="props"><a :href="props.row.trace">{{ props.value }}</a></q-td>',
         )
         table.add_slot("item", CARD)
-        if not self._operator.read_only:
-            table.selected = [one for one in rows if one["id"] in self._chosen]
-            self._choose({str(one["id"]) for one in table.selected})
+        return table
 
     def _choose(self, chosen: set[str]) -> None:
         self._chosen = chosen
+        if self._operator.read_only:
+            return
         self._all.set_enabled(bool(chosen))
         self._all.set_text(f"Resolve {whole(len(chosen))} chosen" if chosen else "Resolve")
 

@@ -54,7 +54,7 @@ def register(desk: Desk) -> None:
             form = RuleForm(desk, operator, account, rules.look)
             with ui.element("div").classes("relay-halves"):
                 with ui.element("div"):
-                    await _groups(desk, shared, account, form)
+                    await _grouped(desk, shared, account, form)
                 with ui.element("div"):
                     _form(account, form, asked)
                     await rules.begin()
@@ -95,55 +95,72 @@ def left_out(groups: Groups) -> Iterator[str]:
         yield f"{groups.uncounted:,} values were too many different ones to be counted."
 
 
-async def _groups(
-    desk: Desk, shared: Shared, account: DestinationSettings, form: RuleForm
-) -> None:
-    unmapped = UnmappedEvents(desk.store, account.id)
-    pages: dict[str, int] = {}
+class GroupsView:
+    """The groups in two tables, made once and then filled anew, so that the focus stays."""
 
-    def show(groups: Groups) -> None:
-        section(f"{groups.total:,} unmapped")
-        if not groups.total:
+    def __init__(self, form: RuleForm) -> None:
+        self._form = form
+        self._made = False
+        self._groups: Groups | None = None
+
+    def show(self, groups: Groups) -> None:
+        self._groups = groups
+        if not self._made:
+            self._make()
+        self._title.set_text(f"{groups.total:,} unmapped")
+        self._left_out.set_text(" ".join(left_out(groups)))
+        self._nothing.set_visibility(not groups.total)
+        self._tables.set_visibility(bool(groups.total))
+        self._events.rows = event_rows(groups)
+        self._values.rows = property_rows(groups)
+
+    def _make(self) -> None:
+        self._made = True
+        self._title = section("")
+        self._left_out = ui.label().classes("relay-note")
+        with ui.column() as self._nothing:
             nothing("Every event names its feature, or a rule does.")
-            return
-        ui.label(" ".join(left_out(groups))).classes("relay-note")
+        with ui.column().classes("relay-part") as self._tables:
+            self._events = _table("By event name", ("event", "count"), self._take_event)
+            names = ("property", "value", "count")
+            self._values = _table("By property and value", names, self._take_value)
 
-        async def event(at: int) -> None:
-            await form.take_event(groups.events[at].name or "")
+    async def _take_event(self, at: object) -> None:
+        known = () if self._groups is None else self._groups.events
+        if isinstance(at, int) and 0 <= at < len(known):
+            await self._form.take_event(known[at].name or "")
 
-        async def value(at: int) -> None:
-            one = groups.properties[at]
-            await form.take_property(one.path, one.value)
-
-        _table("By event name", ("event", "count"), event_rows(groups), event, pages)
-        names = ("property", "value", "count")
-        _table("By property and value", names, property_rows(groups), value, pages)
-
-    key = (account.id, "groups")
-    await Live(lambda: shared.of(key, unmapped.groups), show, lambda _: EVERY_S).begin()
+    async def _take_value(self, at: object) -> None:
+        known = () if self._groups is None else self._groups.properties
+        if isinstance(at, int) and 0 <= at < len(known):
+            await self._form.take_property(known[at].path, known[at].value)
 
 
 def _table(
-    title: str,
-    columns: Sequence[str],
-    rows: Rows,
-    take: Callable[[int], Awaitable[None]],
-    pages: dict[str, int],
-) -> None:
-    """A table of which some rows are shown at a time; `pages` remembers which, by its title."""
+    title: str, columns: Sequence[str], take: Callable[[object], Awaitable[None]]
+) -> ui.table:
+    """A table of which some rows are shown at a time; `take` hears of a row's id."""
 
     async def taken(event: GenericEventArguments) -> None:
-        if event.args in range(len(rows)):
-            await take(int(event.args))
+        await take(event.args)
 
     ui.label(title).classes("relay-what").props("role=heading aria-level=3")
-    made = table((*columns, "use"), rows, links={})
-    if len(rows) > ROWS:
-        made.props(remove=":pagination hide-pagination").props(':rows-per-page-options="[10]"')
-        made.pagination = {"rowsPerPage": ROWS, "page": pages.get(title, 1)}
-        made.on_pagination_change(lambda event: pages.update({title: event.value["page"]}))
+    made = table((*columns, "use"), [{"count": 0}], links={})
+    made.props(remove=":pagination hide-pagination").props(f':rows-per-page-options="[{ROWS}]"')
+    made.pagination = {"rowsPerPage": ROWS}
     made.add_slot("body-cell-use", TAKE)
     made.on("take", taken)
+    return made
+
+
+async def _grouped(
+    desk: Desk, shared: Shared, account: DestinationSettings, form: RuleForm
+) -> None:
+    read = UnmappedEvents(desk.store, account.id).groups
+    key = (account.id, "groups")
+    await Live(
+        lambda: shared.of(key, read), GroupsView(form).show, lambda _: EVERY_S, anew=False
+    ).begin()
 
 
 def _form(account: DestinationSettings, form: RuleForm, asked: Mapping[str, str]) -> None:

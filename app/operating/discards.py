@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from typing import Literal
 from uuid import uuid4
 
@@ -98,7 +98,7 @@ class Discards:
 
     def __init__(self, clock: Clock = milliseconds) -> None:
         self._clock = clock
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = RLock()
         self._courses: OrderedDict[str, _Course] = OrderedDict()
 
     def begin(
@@ -133,7 +133,8 @@ class Discards:
         return course.told()
 
     def newest(self) -> list[Discard]:
-        return [course.told() for course in reversed(list(self._courses.values()))]
+        with self._one_at_a_time:
+            return [course.told() for course in reversed(self._courses.values())]
 
     def cancel(self, id_: str, within_s: float = 5) -> Discard | None:
         """Let go of no more; how it stands once that is so."""

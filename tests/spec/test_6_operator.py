@@ -14,9 +14,19 @@ from app.flags import Flags
 from app.keys import DESTINATIONS
 from app.log import Log
 from app.mapping import Rule
-from app.operating import Absent, Conflict, DiscardSurvey, Operator, Refused, Resumed, Wrong
+from app.operating import (
+    Absent,
+    Conflict,
+    Discards,
+    DiscardSurvey,
+    Operator,
+    Refused,
+    Resumed,
+    Wrong,
+)
 from app.settings import DestinationSettings, Settings, SourceSettings
 from tests.burying import bury
+from tests.processes import wait_until
 
 KABLE = KableAccount(id="kable", api_key="sk_test.x", kable_client_id="kci_x")
 KANA = KanaAccount(id="kana", api_key="prv_test_x")
@@ -188,3 +198,25 @@ def test_letters_of_an_orphan_may_be_let_go_of(operator: Operator, store: redis.
     assert operator.discard("gone", Filter()) == 3
     assert (gone.census().discarded, gone.census().unaccounted) == (3, 0)
     assert recorded(store, "gone")[0][1] == "discarded"
+
+
+def test_a_console_that_ends_records_what_its_discards_did(
+    operator: Operator, store: redis.Redis, log: Log
+) -> None:
+    bury(log, 200)
+    discards, survey = Discards(), operator.discard_survey("kable", Filter())
+    begun = discards.begin(operator, "kable", Filter(), "discarded", survey, rate=1)
+    wait_until(lambda: log.census().dead == 150)
+    discards.close()
+    ended = discards.one(begun.id)
+    assert ended is not None
+    assert (ended.state, ended.discarded, ended.total) == ("cancelled", 50, 200)
+    assert [(who, count) for who, _, count, _ in recorded(store)] == [("ann", 50)]
+
+
+def test_a_discard_that_cannot_go_on_says_so(operator: Operator) -> None:
+    discards, survey = Discards(), DiscardSurvey(1, 0, 0)
+    begun = discards.begin(operator, "gone", Filter(), "discarded", survey)
+    ended = discards.one(begun.id, within_s=10)
+    assert ended is not None
+    assert (ended.state, ended.discarded) == ("failed", 0)

@@ -137,7 +137,7 @@ def _allowed(request: Request) -> list[str]:
 def _store(_: Request, error: redis.RedisError) -> Response:
     if not is_the_stores(error):
         raise error
-    told = f"the store does not answer ({type(error).__name__}); nothing may have been changed"
+    told = f"the store does not answer ({type(error).__name__}); a change may have been made"
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     return fault(HTTPStatus.SERVICE_UNAVAILABLE, "store_away", told, headers=headers)
 

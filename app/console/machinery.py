@@ -65,9 +65,9 @@ def workers(look: Look) -> Iterator[Fact]:
     yield Fact("worth knowing", "; ".join(f"{one.found}: {one.advice}" for one in hints(look)))
     age = None if ticked_at is None else max(0, look.at - ticked_at) / 1000
     late = any(one.part == "beat" and one.state != "ok" for one in look.findings)
-    ticked = "has not ticked within a day" if age is None else f"ticked {length(int(age))} ago"
-    fresh = "ticks" if age is not None and not late else ticked
-    yield Fact("beat", fresh, "bad" if late else "")
+    ago = "just now" if age is not None and age < 1 else f"{length(age)} ago"
+    ticked = "has not ticked within a day" if age is None else f"ticked {ago}"
+    yield Fact("beat", ticked, "bad" if late else "")
 
 
 def queues(look: Look) -> list[Queue]:

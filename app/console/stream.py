@@ -64,6 +64,7 @@ class Stream:
         self, store: redis.Redis, settings: Settings, clock: Clock = milliseconds
     ) -> None:
         self._store, self._settings, self._clock = store, settings, clock
+        self._settled_at: dict[str, int] = {}
         self._seen: dict[tuple[str, str], str] = {}
         self._refused: dict[tuple[str, str], int] = {}
         self._happened: deque[Happening] = deque(maxlen=KEPT)
@@ -94,7 +95,7 @@ class Stream:
 
     def _found(self) -> Iterator[Happening]:
         for account in self._settings.destinations.values():
-            yield from self._after(account.id, "settled", self._finished(account.id))
+            yield from self._finished(account.id)
             yield from self._after(account.id, "dead", self._dead(account))
             yield from self._after(account.id, "unmapped", self._unmapped(account.id))
         for source in self._settings.sources:
@@ -109,12 +110,17 @@ class Stream:
         return some(news, AT_ONCE)
 
     def _finished(self, destination: str) -> Iterator[Happening]:
-        for one in settled.newest(self._store, destination, SETTLEMENTS):
+        """These may be thousands, of which few are told."""
+        until = self._settled_at.get(destination, 0)
+        newest = settled.newest(self._store, destination, SETTLEMENTS)
+        news = [one for one in newest if one.at > until]
+        if news:
+            self._settled_at[destination] = news[0].at
+        for one in some(news, AT_ONCE):
             finished, took = one.finished, length(one.latency_ms / 1000)
             tries = f", {finished.attempts} attempts" if finished.attempts > 1 else ""
-            yield _happening(
-                instant(one.at), destination, finished.verb, finished.id, f"after {took}{tries}"
-            )
+            at, words = instant(one.at), f"after {took}{tries}"
+            yield _happening(at, destination, finished.verb, finished.id, words)
 
     def _dead(self, account: DestinationSettings) -> Iterator[Happening]:
         page = DeadLetters(self._store, account).page(Filter(), limit=AT_ONCE)

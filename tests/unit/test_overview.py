@@ -127,7 +127,7 @@ def test_a_queue_that_nobody_consumes_is_told_with_who_waits_for_it() -> None:
 def test_workers_and_beat_are_told_in_words() -> None:
     at_work = replace(LOOK, presence=Presence({"a": 4, "b": 4}, frozenset(), LOOK.at - 900))
     told = [fact.words for fact in workers(at_work) if fact.words]
-    assert told == ["2 with 8 processes, for at most 2 pumps", "ticks"]
+    assert told == ["2 with 8 processes, for at most 2 pumps", "ticked just now"]
 
 
 def test_the_banner_says_what_is_bad_first_and_leaves_out_what_costs_only_speed() -> None:

@@ -42,6 +42,14 @@ class Place:
     def __str__(self) -> str:
         return f"{self.at}-{self.number}-{self.destination}"
 
+    @classmethod
+    def parse(cls, cursor: str) -> "Place":
+        """Raises ValueError when no page gave this cursor."""
+        found = _CURSOR.fullmatch(cursor)
+        if not found:
+            raise ValueError(f"expected the cursor of a page of actions; found {cursor[:60]!r}")
+        return cls(int(found[1]), int(found[2]), found[3])
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -49,14 +57,6 @@ class Page:
 
     items: tuple[tuple[str, Action], ...]
     cursor: Place | None
-
-
-def place(cursor: str) -> Place:
-    """The place that a cursor names. Raises ValueError when it names none."""
-    found = _CURSOR.fullmatch(cursor)
-    if not found:
-        raise ValueError(f"expected the cursor of a page of actions; found {cursor[:60]!r}")
-    return Place(int(found[1]), int(found[2]), found[3])
 
 
 def page(

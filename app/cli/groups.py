@@ -93,6 +93,7 @@ def list_actions(
     *,
     destination: AnyOf = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    cursor: Cursor = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -102,9 +103,9 @@ def list_actions(
 
     Example: relay actions list --destination kable
     """
-    from app.cli.actions import list_newest
+    from app.cli.actions import list_page
 
-    raise typer.Exit(list_newest(settings(config), destination, limit, as_json=as_json))
+    raise typer.Exit(list_page(settings(config), destination, cursor, limit, as_json=as_json))
 
 
 @retries.command("list")

@@ -242,6 +242,15 @@ def test_actions_are_told_the_newest_first(filled: Client) -> None:
     assert filled.refused("GET", "/actions?destination=x")[:2] == (404, "unknown_destination")
 
 
+def test_actions_come_by_pages(filled: Client) -> None:
+    whole = filled.found("/actions")
+    first = filled.found("/actions", limit=4)
+    rest = filled.found("/actions", cursor=first["next_cursor"])
+    assert [*first["items"], *rest["items"]] == whole["items"]
+    assert (whole["next_cursor"], rest["next_cursor"]) == (None, None)
+    assert filled.refused("GET", "/actions?cursor=x")[1:] == ("bad_cursor", "cursor")
+
+
 def test_a_replay_tells_what_it_covers(filled: Client) -> None:
     replay = sole(filled.found("/replays"))
     assert replay == filled.found(f"/replays/{replay['id']}")

@@ -6,9 +6,10 @@ from fastapi import Query
 from starlette.responses import Response
 
 from app import items
-from app.actions import KEPT, Actions
+from app.actions import KEPT, Place
+from app.actions import page as newest
 from app.console.api.answers import page
-from app.console.api.asked import TEXT_MAX, Looking, TheDesk, router
+from app.console.api.asked import TEXT_MAX, Cursor, Looking, TheDesk, placed, router
 from app.console.api.faults import explained
 from app.console.api.shapes.about import Action
 from app.console.api.shapes.lists import Page
@@ -24,6 +25,7 @@ def list_actions(
     desk: TheDesk,
     operator: Looking,
     destination: Only = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=KEPT, description="How many at most.")] = 50,
 ) -> Response:
     """List what operators did, the newest first; the newest 1,000 of a destination are kept."""
@@ -32,10 +34,7 @@ def list_actions(
         if destination is None
         else [operator.account(destination)]
     )
-    found = [
-        (account.id, one)
-        for account in accounts
-        for one in Actions(desk.store, account.id).newest(limit)
-    ]
-    found.sort(key=lambda pair: pair[1].at, reverse=True)
-    return page([items.action(id_, one) for id_, one in found[:limit]])
+    names = [account.id for account in accounts]
+    found = newest(desk.store, names, placed(cursor, Place.parse), limit)
+    next_cursor = None if found.cursor is None else str(found.cursor)
+    return page([items.action(id_, one) for id_, one in found.items], next_cursor)

@@ -8,7 +8,7 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app import items
-from app.actions import KEPT, Page, Place, page, place
+from app.actions import KEPT, Page, Place, page
 from app.console.desk import Desk
 from app.console.frame import framed
 from app.console.live import Live
@@ -45,7 +45,7 @@ def register(desk: Desk) -> None:
 def begun(cursor: str) -> tuple[Place | None, str]:
     """The place that a cursor names, or what is wrong with it. Pure."""
     try:
-        return (place(cursor), "") if cursor else (None, "")
+        return (Place.parse(cursor), "") if cursor else (None, "")
     except ValueError as wrong:
         return None, f"cursor: {wrong}"
 

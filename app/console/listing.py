@@ -35,7 +35,7 @@ class Column:
 
     name: str
     label: str
-    kind: Literal["text", "number", "moment", "word", "trend"] = "text"
+    kind: Literal["text", "wide", "short", "number", "moment", "word", "trend"] = "text"
     link: str = ""
 
 

@@ -30,15 +30,15 @@ PATH: Final = "/dead-letters"
 SHOWN: Final = 50
 EVERY_S: Final = 5.0
 GROUPS: Final = (
-    Column("message", "What failed", link="open"),
+    Column("message", "What failed", "wide", link="open"),
     Column("reason", "Reason", "word"),
-    Column("status", "Status"),
-    Column("destination", "Destination"),
+    Column("status", "Status", "short"),
+    Column("destination", "Destination", "short"),
     Column("count", "Letters", "number", link="open"),
     Column("trend", "Last 24 hours", "trend"),
     Column("last", "Newest (UTC)", "moment"),
     Column("first", "Oldest (UTC)", "moment"),
-    Column("sample", "Sample", link="letter"),
+    Column("sample", "Sample", "short", link="letter"),
 )
 LETTERS: Final = (
     Column("buried", "Buried (UTC)", "moment", link="open"),
@@ -46,9 +46,9 @@ LETTERS: Final = (
     Column("event", "Event"),
     Column("user", "User"),
     Column("message_id", "Message id"),
-    Column("message", "What failed", link="open"),
+    Column("message", "What failed", "wide", link="open"),
     Column("attempts", "Attempts", "number"),
-    Column("destination", "Destination"),
+    Column("destination", "Destination", "short"),
 )
 NOTHING: Final = "Nothing failed: no delivery waits for a decision."
 
@@ -89,7 +89,9 @@ def register(desk: Desk) -> None:
             return await shared.of(about, partial(grouped, desk, chosen, wish))
 
         alike = [] if wish.searches else await groups()
-        found = await asyncio.to_thread(listed, desk, chosen, wish) if wish.narrows else None
+        found = None
+        if wish.narrows or wish.destination:
+            found = await asyncio.to_thread(listed, desk, chosen, wish)
         with framed(desk, request, "Dead letters") as operator:
             filter_bar(PATH, wish, accounts)
             faults(wish)
@@ -158,7 +160,7 @@ class _Groups:
         if not groups:
             nothing("Nothing matches." if self._wish.narrows else NOTHING)
             return
-        self._table = listing(GROUPS, self._rows(groups))
+        self._table = listing(shown(GROUPS, self._wish), self._rows(groups))
         if len(groups) > GROUPS_MAX:
             more = counted(len(groups) - GROUPS_MAX, "more group")
             nothing(f"{more}: filter by destination or reason")
@@ -177,6 +179,11 @@ class _Groups:
         return [
             dict(group_row(one.destination, one.group, one.trend, self._wish)) for one in shown
         ]
+
+
+def shown(columns: Sequence[Column], wish: Asked) -> list[Column]:
+    """The columns without what is the same in every row."""
+    return [one for one in columns if one.name != "destination" or not wish.destination]
 
 
 def summed(groups: Sequence[Grouped]) -> str:
@@ -199,8 +206,7 @@ def _letters(
         acting.show()
     if found.found:
         rows = [letter_row(destination, one, wish) for destination, one in found.found]
-        columns = [one for one in LETTERS if one.name != "destination" or not wish.destination]
-        listing(columns, rows, None if acting is None else acting.choose)
+        listing(shown(LETTERS, wish), rows, None if acting is None else acting.choose)
     if found.cursor is not None:
         ui.link("Older ones", wish.there(PATH, cursor=found.cursor))
 

@@ -29,8 +29,8 @@ IDLE_S: Final = 5.0
 COLUMNS: Final = (
     Column("began", "Began (UTC)", "moment", link="open"),
     Column("state", "State", "word"),
-    Column("destination", "Destination"),
-    Column("who", "By"),
+    Column("destination", "Destination", "short"),
+    Column("who", "By", "short"),
     Column("about", "Letters"),
     Column("total", "Total", "number"),
     Column("replayed", "Replayed", "number"),

@@ -22,19 +22,19 @@ EVERY_S: Final = 5.0
 ALL: Final = "All"
 COLUMNS: Final = (
     Column("due", "Due (UTC)", "moment"),
-    Column("in", "In"),
-    Column("destination", "Destination"),
+    Column("in", "In", "short"),
+    Column("destination", "Destination", "short"),
     Column("message_id", "Message id", link="trace"),
     Column("user", "User", link="of_user"),
     Column("attempts", "Attempts", "number"),
-    Column("status", "Last status"),
-    Column("error", "Last error"),
+    Column("status", "Last status", "short"),
+    Column("error", "Last error", "wide"),
     Column("behind", "Wait behind it", "number"),
 )
 ERRORS: Final = (
-    Column("error", "Last error"),
-    Column("status", "Status"),
-    Column("destination", "Destination"),
+    Column("error", "Last error", "wide"),
+    Column("status", "Status", "short"),
+    Column("destination", "Destination", "short"),
     Column("count", "Of them", "number"),
 )
 

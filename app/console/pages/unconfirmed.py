@@ -33,8 +33,8 @@ SHOWN: Final = 50
 UNCONFIRMED: Final = Filter(reason="unconfirmed")
 COLUMNS: Final = (
     Column("sent", "Sent (UTC)", "moment", link="open"),
-    Column("ended", "How the answer was lost", link="open"),
-    Column("after", "After"),
+    Column("ended", "How the answer was lost", "wide", link="open"),
+    Column("after", "After", "short"),
     Column("user", "User"),
     Column("feature", "Feature"),
     Column("delta", "Delta", "number"),

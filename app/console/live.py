@@ -34,7 +34,7 @@ class Shared:
         """What `read` gave under this key, lately or now."""
         until, task = self._readings.get(key, (0.0, None))
         if task is None or (task.done() and (time.monotonic() >= until or _failed(task))):
-            task = background_tasks.create(self._read(key, read))
+            task = asyncio.create_task(self._read(key, read))
             self._readings[key] = (0.0, task)
             while len(self._readings) > READINGS_MAX:
                 self._readings.popitem(last=False)

@@ -51,9 +51,8 @@ def register(desk: Desk) -> None:
             _head(desk, operator, card)
             asked, event = span(query, milliseconds()), query.get("event") or None
             await _flow(desk, shared, destination, asked, event)
-            account = desk.settings.destinations.get(destination)
-            if account is not None:
-                await _books(desk, shared, account)
+            account = next(one.account for one in look.standings if one.account.id == card.id)
+            await _books(desk, shared, account)
 
 
 def card_of(desk: Desk, look: Look, destination: str) -> Card | None:
@@ -149,4 +148,5 @@ async def _books(desk: Desk, shared: Shared, account: DestinationSettings) -> No
     await Live(
         lambda: shared.of((account.id, "days"), books), show_days, lambda _: LEDGER_S
     ).begin()
-    show_settings(desk.settings, account.id)
+    if account.id in desk.settings.destinations:
+        show_settings(desk.settings, account.id)

@@ -8,18 +8,16 @@ from starlette.requests import Request
 
 from app import operating, shown
 from app.clock import milliseconds
-from app.console.cards import Card, cards
 from app.console.desk import Desk
-from app.console.destination_card import DestinationCard
+from app.console.destination_head import Head, card_of
 from app.console.faults import away
 from app.console.flow import event_title
 from app.console.flow_view import FlowView
-from app.console.frame import EVERY_S, framed
+from app.console.frame import framed
 from app.console.ledger_view import DAYS, SHOWN_MAX, show_days, show_settings, show_shown
 from app.console.live import Live, Shared
-from app.console.session import Operator
+from app.console.past import Past
 from app.console.span import RANGES, Span, span
-from app.console.watch import Look
 from app.console.widgets import address, button, choice, fault, nothing, section
 from app.ledger import Day
 from app.log import Log
@@ -33,7 +31,7 @@ MINUTES: Final = len("2026-01-01T00:00")
 
 
 def register(desk: Desk) -> None:
-    shared = Shared()
+    shared, past = Shared(), Past(desk.store)
 
     @ui.page("/destinations/{destination}")
     async def page(request: Request, destination: str) -> None:
@@ -48,34 +46,14 @@ def register(desk: Desk) -> None:
                 named = ", ".join(one.account.id for one in look.standings)
                 fault(f"There is no destination {destination}; expected one of {named}")
                 return
-            _head(desk, operator, card)
+            verbs = None
+            if not operator.read_only:
+                verbs = operating.Operator(desk.store, desk.settings, operator.name)
+            Head(desk, card, verbs, past)
             asked, event = span(query, milliseconds()), query.get("event") or None
             await _flow(desk, shared, destination, asked, event)
             account = next(one.account for one in look.standings if one.account.id == card.id)
             await _books(desk, shared, account)
-
-
-def card_of(desk: Desk, look: Look, destination: str) -> Card | None:
-    """What the overview says of it; None for one that neither settings nor store know."""
-    earlier = None if look.away else desk.watch.earlier()
-    return next((one for one in cards(look, earlier) if one.id == destination), None)
-
-
-def _head(desk: Desk, operator: Operator, card: Card) -> None:
-    async def refresh() -> None:
-        found = card_of(desk, await desk.watch.look(), card.id)
-        if found is not None:
-            made.show(found)
-
-    async def acted() -> None:
-        desk.watch.expire()
-        await refresh()
-
-    verbs = None
-    if not operator.read_only:
-        verbs = operating.Operator(desk.store, desk.settings, operator.name)
-    made = DestinationCard(card, verbs, acted)
-    ui.timer(EVERY_S, refresh)
 
 
 async def _flow(

@@ -75,7 +75,7 @@ class Flags:
 
     def page(self, after: Place | None, limit: int, user: str | None = None) -> Page:
         """At most `limit` flags, the newest first; of this user, if one is named."""
-        places = {_place(one): one for one in self._all() if user in (None, one.user)}
+        places = {place: one for place, one in self._all() if user in (None, one.user)}
         rest = [place for place in places if after is None or place < after]
         chosen = sorted(rest, reverse=True)[:limit]
         cursor = chosen[-1] if len(rest) > limit else None
@@ -88,9 +88,10 @@ class Flags:
             return None
         return _json.decode(kept)
 
-    def _all(self) -> Iterator[Flagged]:
-        for _, kept in self._store.hscan_iter(self._key, count=READ_AT_ONCE):
-            yield _json.decode(cast("bytes", kept))
+    def _all(self) -> Iterator[tuple[Place, Flagged]]:
+        for id_, kept in self._store.hscan_iter(self._key, count=READ_AT_ONCE):
+            one = _json.decode(cast("bytes", kept))
+            yield Place(one.accepted_at, cast("bytes", id_).decode()), one
 
 
 def flag_id(user: str, about: str) -> str:
@@ -123,7 +124,3 @@ def _mark(delivery: Delivery, flag: Flag) -> tuple[str, str, str]:
     )
     text = msgspec.json.encode(kept).decode()
     return kept.id, "note" if flag.shown_there else "raise", text
-
-
-def _place(flagged: Flagged) -> Place:
-    return Place(flagged.accepted_at, flagged.id)

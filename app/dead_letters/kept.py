@@ -23,7 +23,7 @@ from app.settings import DestinationSettings
 
 STEP = 500
 LOOKED_MAX = 5_000
-DISCARDED_AT_ONCE = 50
+DISCARDED_AT_ONCE = 25
 OPENED_AT_ONCE = 50
 
 End = Literal["discarded", "delivered"]

@@ -242,7 +242,7 @@ def test_what_matches_is_discarded_in_steps_and_what_came_later_stays(
     log.append([admission(440)])
     bury_logged(log)
     assert list(letters.discard_all(Filter(reason="exhausted"), end)) == [20]
-    assert list(letters.discard_all(Filter(event="Call"), end)) == [50, 50, 50, 50]
+    assert list(letters.discard_all(Filter(event="Call"), end)) == [25] * 8
     assert letters.count(Filter()) == 400 - 220 + 1
 
 

@@ -106,6 +106,8 @@ def _asked() -> Iterator[str]:
 def _pages(letter: str, replay: str) -> Iterator[str]:
     yield from ("/", "/dead-letters", "/unconfirmed", "/retries", "/unmapped", "/flags")
     yield from ("/rejections", "/trace", "/replays", "/settings", "/actions")
+    yield from ("/live", "/destinations/kable", "/destinations/kana")
+    yield from ("/retries?user=q-20000", "/retries?destination=kable&user=nobody")
     yield f"/dead-letters/kable/{letter}"
     yield f"/replays/{replay}"
     yield from (f"/trace?message_id={one}" for one in MESSAGES)

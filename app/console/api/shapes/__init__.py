@@ -1,1 +1,1 @@
-"""What the API answers, for its description; `app/items.py` makes the answers themselves."""
+"""What the API answers, for its description; `app/items` makes the answers themselves."""

@@ -195,6 +195,8 @@ def test_a_letter_that_is_gone_says_what_became_of_it(
     expect(page.get_by_text("1 dead letter discarded for good")).to_be_visible()
     page.reload()
     expect(page.get_by_text("This letter is gone: discarded by dev")).to_be_visible()
+    page.goto("/dead-letters/kable/dev")
+    expect(page.get_by_text("There is no dead letter dev at kable.")).to_be_visible()
 
 
 def test_who_may_only_read_sees_no_verbs(

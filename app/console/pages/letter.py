@@ -2,54 +2,37 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from nicegui import ui
 from starlette.requests import Request
 
 from app import operating
-from app.actions import Action, Actions
 from app.console import deciding
 from app.console.asked import Asked, asked
 from app.console.desk import Desk
 from app.console.editing import Editor
 from app.console.exchange import show_edits, show_exchange, show_timeline, timeline
 from app.console.filtering import faults
+from app.console.finding import Found, found_letter, show_gone
 from app.console.following import follow
 from app.console.frame import framed
 from app.console.live import Shared
 from app.console.session import Operator
-from app.console.shown import ADVICE, letter_path, moment, sentence
+from app.console.shown import ADVICE, letter_path, sentence
 from app.console.widgets import address, button, nothing, section
 from app.dead_letters import (
-    BuriedAgain,
-    DeadLetters,
     End,
     Neighbours,
     Opened,
     message_id,
-    neighbours,
 )
 from app.destinations import KINDS
 from app.overview import known
-from app.replays import Replay, Replays
 from app.rules import Rules
 from app.settings import DestinationSettings
 
 PATH: Final = "/dead-letters"
-ALONE: Final = Neighbours(None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A letter with what lies beside it, or what became of one that is not there."""
-
-    opened: Opened | None = None
-    beside: Neighbours = ALONE
-    again: str = ""
-    replay: Replay | None = None
-    action: Action | None = None
 
 
 def register(desk: Desk) -> None:
@@ -71,41 +54,9 @@ def register(desk: Desk) -> None:
                 expected = ", ".join(accounts) or "none"
                 nothing(f"There is no destination {destination}; expected one of: {expected}.")
             elif found.opened is None:
-                _gone(account.id, letter, found, wish)
+                show_gone(account.id, letter, found, wish)
             else:
                 _Letter(desk, shared, operator, account, wish, found.opened).show(found.beside)
-
-
-def found_letter(desk: Desk, account: DestinationSettings, letter: str, wish: Asked) -> Found:
-    letters = DeadLetters(desk.store, account)
-    try:
-        opened = letters.open(letter)
-    except BuriedAgain as again:
-        return Found(again=again.now.id)
-    if opened is not None:
-        return Found(opened, neighbours(letters, wish.filter, opened.at))
-    actions = Actions(desk.store, account.id).newest(1_000)
-    named = next((one for one in actions if letter in one.about), None)
-    return Found(replay=Replays(desk.store, account).taking(letter), action=named)
-
-
-def _gone(destination: str, letter: str, found: Found, wish: Asked) -> None:
-    """What became of a letter that is not there."""
-    if found.again:
-        ui.label("This letter was replayed, and buried again.").classes("relay-sentence")
-        ui.link("The letter as it is now", wish.there(letter_path(destination, found.again)))
-    elif found.replay is not None:
-        ui.label("This letter is under way again.").classes("relay-sentence")
-        ui.link(f"Replay {found.replay.id}", f"/replays/{found.replay.id}")
-    elif found.action is not None:
-        one = found.action
-        told = f"This letter is gone: {one.what} by {one.who} at {moment(one.at)} UTC."
-        ui.label(told).classes("relay-sentence")
-    else:
-        told = f"There is no dead letter {letter} at {destination}."
-        ui.label(told).classes("relay-sentence")
-        nothing("It was replayed or discarded, or the id is wrong: see Replays and Actions.")
-    ui.link("Dead letters", wish.there(PATH))
 
 
 class _Letter:

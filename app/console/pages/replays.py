@@ -179,7 +179,7 @@ def _card(desk: Desk, operator: Operator, replay: Replay) -> None:
             ui.label(replay.state).classes("relay-word").props(f'data-word="{replay.state}"')
         ui.label(f"{replay.destination}: {about(replay)}").classes("relay-break")
         began = f"by {replay.who} at {moment(replay.began_at)} UTC"
-        ui.label(f"{began}, at most {replay.rate:g} letters a second").classes("relay-note")
+        ui.label(f"{began}, at most {replay.rate:g} a second").classes("relay-note")
         ui.linear_progress(found.share, show_value=False).props(f'aria-label="{outcome(replay)}"')
         ui.label(outcome(replay)).props("role=status")
         _numbers(found)

@@ -21,7 +21,7 @@ from app.console.session import Operator
 from app.console.shown import letter_path, moment
 from app.console.widgets import NONE, button, choice, length, nothing, section, whole
 from app.dead_letters import DeadLetters, Filter, Opened
-from app.destination import CountFailed, CountsByFeature, Period, Usage
+from app.destination import Counted, CountFailed, CountsByFeature, Period, Usage
 from app.destinations import KINDS
 from app.overview import known
 from app.reconcile import Counterpart, count_by_feature
@@ -217,7 +217,7 @@ class _Asking:
         told = periods_told(found.periods, self._since)
         self._told.set_text(f"{self._account.id} counts {told}")
 
-    def _count(self) -> Any:  # noqa: ANN401 - Counted or CountFailed
+    def _count(self) -> Counted | CountFailed:
         counts = counts_of(self._account)
         if counts is None:
             return CountFailed(f"{self._account.id} cannot say what it counts")

@@ -6,6 +6,7 @@ from typing import Final
 from nicegui import ui
 
 from app import items
+from app.console.exchange import pretty
 from app.console.widgets import address, code, nothing, table
 from app.ledger import Day
 from app.settings import Settings
@@ -47,7 +48,7 @@ def show_shown(found: Sequence[Shown]) -> None:
             ui.link("Trace", address("/trace", message_id=one.id, user=one.user))
             if one.would_be == "sent":
                 ui.label(f"{one.method} {one.path}").classes("relay-mono")
-                code(one.body.decode(errors="replace"))
+                code(pretty(one.body))
 
 
 def shown_words(one: Shown) -> str:

@@ -9,13 +9,14 @@ from nicegui import ui
 
 from app import operating
 from app.console.desk import Desk
+from app.console.exchange import pretty
 from app.console.rule_conditions import Conditions
 from app.console.session import Operator
+from app.console.shown import moment
 from app.console.typed_rule import TypedRule
 from app.console.widgets import address, button, code, confirmed, section
 from app.mapping import BadRule, Rule
 from app.settings import DestinationSettings
-from app.timestamps import instant
 from app.unmapped import Parked, Trial, UnmappedEvents
 
 PAUSE_S: Final = 0.4
@@ -188,6 +189,6 @@ def _sample(one: Parked) -> None:
     told = f"{one.event.text('event') or '(no name)'} of {one.delivery.user}"
     with ui.element("details").classes("relay-sample"):
         with ui.element("summary"):
-            ui.label(f"{told}, {instant(one.parked_at)}").classes("relay-inline")
+            ui.label(f"{told}, {moment(one.parked_at)}").classes("relay-inline")
         ui.link("Trace", address("/trace", message_id=one.delivery.id, user=one.delivery.user))
-        code(one.delivery.event.decode(errors="replace"))
+        code(pretty(one.delivery.event))

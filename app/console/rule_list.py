@@ -12,13 +12,13 @@ from app import operating
 from app.console.desk import Desk
 from app.console.live import Live
 from app.console.session import Operator
+from app.console.shown import moment
 from app.console.widgets import button, confirmed, nothing, section, whole
 from app.destinations import KINDS
 from app.mapping import Rule
 from app.moving import told
 from app.rules import Kept, Rules
 from app.settings import DestinationSettings
-from app.timestamps import instant
 from app.unmapped import Remapping, Run
 
 RUNNING_S: Final = 1.0
@@ -129,8 +129,8 @@ def _progress(run: Run) -> None:
             'aria-label="Reprocessing"'
         )
     state = "running" if run.state == "running" else "done"
-    began = f"began {instant(run.began_at)}"
-    ended = "" if run.ended_at is None else f", ended {instant(run.ended_at)}"
+    began = f"began {moment(run.began_at)}"
+    ended = "" if run.ended_at is None else f", ended {moment(run.ended_at)}"
     looked = f"{run.looked:,} of {run.total:,} looked at, {run.taken:,} taken by rules"
     ui.label(f"{state}: {looked}").classes("relay-what").props("role=status")
     ui.label(f"{began}{ended}").classes("relay-note")
@@ -141,7 +141,7 @@ def _progress(run: Run) -> None:
 
 
 def _made(one: Kept) -> str:
-    return f"of {CONFIGURED}" if one.created_at is None else f"made {instant(one.created_at)}"
+    return f"of {CONFIGURED}" if one.created_at is None else f"made {moment(one.created_at)}"
 
 
 def _json(value: object) -> str:

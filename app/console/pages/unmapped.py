@@ -13,10 +13,11 @@ from app.console.frame import framed
 from app.console.live import Live, Shared
 from app.console.rule_form import RuleForm
 from app.console.rule_list import RuleList
+from app.console.shown import moment
 from app.console.widgets import address, choice, fault, nothing, section, table
 from app.destinations import KINDS
 from app.settings import DestinationSettings
-from app.unmapped import Groups, Page, UnmappedEvents
+from app.unmapped import Groups, Page, Parked, UnmappedEvents
 
 EVERY_S: Final = 5.0
 ROWS: Final = 10
@@ -181,7 +182,7 @@ async def _listed(desk: Desk, shared: Shared, account: DestinationSettings, curs
         if not page.items:
             return
         section("One by one, the newest first")
-        rows = [_row(items.unmapped(account.id, one)) for one in page.items]
+        rows = [_row(account.id, one) for one in page.items]
         table(("message_id", "event", "user", "parked_at"), rows, links={"message_id": "trace"})
         if page.next_cursor:
             older = address("/unmapped", destination=account.id, cursor=page.next_cursor)
@@ -194,6 +195,8 @@ async def _listed(desk: Desk, shared: Shared, account: DestinationSettings, curs
     await Live(lambda: shared.of(key, read), show, lambda _: EVERY_S).begin()
 
 
-def _row(item: Mapping[str, object]) -> dict[str, object]:
-    kept = {name: item[name] for name in ("id", "message_id", "event", "user", "parked_at")}
-    return {**kept, "trace": address("/trace", message_id=item["message_id"], user=item["user"])}
+def _row(destination: str, one: Parked) -> dict[str, object]:
+    item = items.unmapped(destination, one)
+    kept = {name: item[name] for name in ("id", "message_id", "event", "user")}
+    trace = address("/trace", message_id=one.delivery.id, user=one.delivery.user)
+    return {**kept, "parked_at": moment(one.parked_at), "trace": trace}

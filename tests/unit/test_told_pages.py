@@ -50,8 +50,8 @@ def test_settings_are_told_by_table_and_a_secret_only_that_it_is_set() -> None:
     found = tables(settings, only_set=True)
     shown = {name: [tuple(row.values())[1:] for row in rows] for name, rows in found.items()}
     assert shown == {
-        "destinations.kable": [("retry.age_max", "1d", "", "relay.toml")],
-        "sources.web": [("write_key", "set, and not shown", "", "RELAY_X")],
+        "destinations.kable": [("retry.age_max", "1d", "relay.toml")],
+        "sources.web": [("write_key", "set, and not shown", "RELAY_X")],
     }
     assert list(tables(settings, only_set=False)) == ["General", *found]
 

@@ -16,7 +16,7 @@ from app.settings import Settings, SettingsError, load
 from app.settings.told import MASK, Told, changed, told
 from app.settings.written import read
 
-COLUMNS: Final = ("setting", "value", "unit", "comes_from")
+COLUMNS: Final = ("setting", "value", "comes_from")
 HIDDEN: Final = "set, and not shown"
 GENERAL: Final = "General"
 ALL, SET = "all", "only what is set"
@@ -80,7 +80,6 @@ def _row(one: Told, name: str) -> Mapping[str, object]:
     return {
         "id": one.name,
         "setting": name,
-        "value": HIDDEN if one.value == MASK else one.value,
-        "unit": one.unit,
+        "value": HIDDEN if one.value == MASK else f"{one.value} {one.unit}".strip(),
         "comes_from": one.place or one.origin,
     }

@@ -18,6 +18,7 @@ from app.settings import DestinationSettings
 
 DIGEST_KEY_BYTES = 16
 MEMORY_MARK = 0.9
+APPENDED_AT_ONCE = 250  # while the store appends them it answers nobody else
 LOOK_EVERY_S = 1.0
 LAYOUT_FIELDS = ["partitions", "digest_key"]
 _DIGEST_BITS_OFFSET = 1 << 63
@@ -43,6 +44,11 @@ class Appended:
 
     duplicates: frozenset[int]
     wake: bool
+
+    def with_next(self, next_: "Appended", first: int) -> "Appended":
+        """This and what came of the admissions from `first` on."""
+        later = {first + index for index in next_.duplicates}
+        return Appended(self.duplicates | later, self.wake or next_.wake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +166,20 @@ class AsyncLog:
             raise OutOfMemoryError(f"the store has used {MEMORY_MARK:.0%} of its maxmemory")
 
     async def _append(self, admissions: Mapping[str, Sequence[Admission]]) -> dict[str, Appended]:
+        calls = [
+            (destination, first)
+            for destination, batch in admissions.items()
+            for first in range(0, max(1, len(batch)), APPENDED_AT_ONCE)
+        ]
         async with self._store.pipeline(transaction=False) as pipe:
-            for destination, batch in admissions.items():
+            for destination, first in calls:
                 account, layout = self._accounts[destination], self._layouts[destination]
                 keys = [destination_key(destination, name) for name in scripts.keys("append")]
-                arguments = append_arguments(account, layout, batch)
+                some = admissions[destination][first : first + APPENDED_AT_ONCE]
+                arguments = append_arguments(account, layout, some)
                 pipe.evalsha(scripts.digest("append"), len(keys), *keys, STORE_CLOCK, *arguments)
             answers = cast("list[list[int]]", await pipe.execute())
-        return {name: appended(answer) for name, answer in zip(admissions, answers, strict=True)}
+        found = dict.fromkeys(admissions, Appended(frozenset(), wake=False))
+        for (destination, first), answer in zip(calls, answers, strict=True):
+            found[destination] = found[destination].with_next(appended(answer), first)
+        return found

@@ -17,7 +17,9 @@ local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if newest[1] and redis.call('HGET', KEYS[2] .. newest[1], 'state') == 'running' then return newest[1] end
 
 for i = 5, 4 + 2 * fields, 2 do redis.call('HSET', replay, ARGV[i], ARGV[i + 1]) end
-for i = 5 + 2 * fields, #ARGV do redis.call('RPUSH', letters, ARGV[i]) end
+for i = 5 + 2 * fields, #ARGV, 1000 do
+  redis.call('RPUSH', letters, unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
 redis.call('HSET', replay, 'state', 'running', 'began_at', ARGV[3], 'stepped_at', ARGV[3])
 -- A clock that was set back must not make an older one the newest.
 local place = math.max(tonumber(ARGV[3]), tonumber(newest[2] or 0) + 1)

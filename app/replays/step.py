@@ -13,7 +13,7 @@ from app.replays.survey import taken
 from app.scripts import Scripts
 
 LOOKED_MAX = 5_000
-MOVED_AT_ONCE = 50
+MOVED_AT_ONCE = 25
 NOTHING_LEFT = "end"
 
 Told = Literal["", "began", "ended"]

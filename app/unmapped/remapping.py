@@ -21,7 +21,7 @@ from app.unmapped.kept import Parked, UnmappedEvents
 
 LOOKED_MAX = 2_000
 READ_AT_ONCE = 200
-MOVED_AT_ONCE = 50
+MOVED_AT_ONCE = 25
 EXPIRED_AT_ONCE = 500
 RATE_MAX = 500.0
 RATE_WITHOUT_LIMIT = 100.0

@@ -9,7 +9,7 @@ import redis
 import redis.asyncio
 
 from app import delivery
-from app.append import Admission, AsyncLog
+from app.append import Admission, Appended, AsyncLog
 from app.keys import destination_key
 from app.log import LEASE_MS, MARGIN_MS, Log
 from app.moves import Head, Leased, Reading, Recorded, Settlement, StaleLease, Verb
@@ -82,14 +82,24 @@ def test_due_work_that_is_left_asks_for_one_more_pump_and_not_for_more(log: Log)
     assert not leased(log, "pump-2", share=1).left
 
 
-async def append(url: str) -> None:
+async def append(url: str, *admissions: Admission) -> Appended:
     store = redis.asyncio.Redis.from_url(url)
     log = AsyncLog(store, {"kable": ACCOUNT})
     await log.open()
     try:
-        await log.append({"kable": [ONE]})
+        return (await log.append({"kable": admissions}))["kable"]
     finally:
         await store.aclose()
+
+
+def test_a_large_batch_is_appended_in_steps_and_told_of_as_one(
+    store: redis.Redis, store_url: str, log: Log
+) -> None:
+    batch = [Admission(f"m-{n % 599}", "web", f"user-{n % 5}", b"{}") for n in range(601)]
+    store.config_resetstat()
+    assert asyncio.run(append(store_url, *batch)) == Appended(frozenset({599, 600}), wake=True)
+    assert store.info("commandstats")["cmdstat_evalsha"]["calls"] == 3
+    assert log.census().accepted == 599
 
 
 def test_ingest_refuses_before_the_store_is_full_so_that_what_drains_it_finds_room(
@@ -99,7 +109,7 @@ def test_ingest_refuses_before_the_store_is_full_so_that_what_drains_it_finds_ro
     store.config_set("maxmemory", int(used * 1.05))
     try:
         with pytest.raises(redis.exceptions.OutOfMemoryError, match="90%"):
-            asyncio.run(append(store_url))
+            asyncio.run(append(store_url, ONE))
     finally:
         store.config_set("maxmemory", 0)
 

@@ -25,11 +25,11 @@ def test_portions_keep_the_order() -> None:
 
 
 def test_the_pieces_of_a_portion_add_up_to_it() -> None:
-    parked = [(Parked(f"0-{n}", 10 * n, DELIVERY), 2 * n) for n in range(1, 121)]
-    whole = Portion("end", 300, parked)
+    parked = [(Parked(f"0-{n}", 10 * n, DELIVERY), 2 * n) for n in range(1, 61)]
+    whole = Portion("end", 150, parked)
     assert list(whole.pieces()) == [
-        Portion("500", 100, parked[:50]),
-        Portion("1000", 100, parked[50:100]),
-        Portion("end", 100, parked[100:]),
+        Portion("250", 50, parked[:25]),
+        Portion("500", 50, parked[25:50]),
+        Portion("end", 50, parked[50:]),
     ]
     assert list(Portion("9", 7, ()).pieces()) == [Portion("9", 7, ())]

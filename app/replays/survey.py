@@ -98,13 +98,17 @@ class Surveyor:
         named = {one for id_ in ids if (one := Burial.named(id_)) and one.at < before}
         oldest_first = sorted(named, key=lambda one: one.at)
         keys = [one.key for one in oldest_first]
-        places = self._store.zmscore(self._key("dead:at"), keys) if keys else []
+        places = [
+            place
+            for some in _batches(iter(keys))
+            for place in self._store.zmscore(self._key("dead:at"), some)
+        ]
         lying = zip(oldest_first, places, strict=True)
         return [one.key for one, place in lying if place == one.at]
 
     def _unconfirmed(self, keys: Sequence[str]) -> int:
-        reasons = [dead_letters.decode(letter).reason for letter in self._read("dead", keys)]
-        return reasons.count(UNCONFIRMED)
+        packed = (one for some in _batches(iter(keys)) for one in self._read("dead", some))
+        return sum(dead_letters.decode(one).reason == UNCONFIRMED for one in packed)
 
     def _counted(self, keys: Iterator[str], end: datetime) -> tuple[int, int | None]:
         """How many there are, and how many of them happened before the end of a closed period."""

@@ -197,11 +197,11 @@ def test_a_discard_goes_as_fast_as_it_is_told_and_is_cancelled(
     assert (status, ended["state"], ended["discarded"], ended["total"]) == (
         200,
         "cancelled",
-        50,
+        25,
         200,
     )
-    assert [one[:3] for one in recorded(store)] == [("ann", "discarded", 50)]
-    assert log.census().dead == 150
+    assert [one[:3] for one in recorded(store)] == [("ann", "discarded", 25)]
+    assert log.census().dead == 175
 
 
 def test_a_discard_of_a_filter_that_matches_nothing_is_done_at_once(console: Client) -> None:

@@ -98,7 +98,7 @@ def test_a_discard_takes_what_its_survey_counted_and_nothing_that_was_buried_lat
     bury(log, 101)
     seen: list[int] = []
     assert operator.discard("kable", Filter(), "delivered", survey, seen.append) == 100
-    assert (survey.count, survey.unconfirmed, seen) == (100, 5, [50, 100])
+    assert (survey.count, survey.unconfirmed, seen) == (100, 5, [25, 50, 75, 100])
     [(who, what, count, about)] = recorded(store)
     assert (who, what, count) == ("ann", "discarded as delivered", 100)
     assert (about.startswith("all: "), about.endswith(" and 90 more")) == (True, True)
@@ -125,7 +125,7 @@ def test_a_discard_that_is_interrupted_records_what_it_did(
 
     with pytest.raises(KeyboardInterrupt):
         operator.discard("kable", Filter(), progress=interrupt)
-    assert [count for _, _, count, _ in recorded(store)] == [50]
+    assert [count for _, _, count, _ in recorded(store)] == [25]
 
 
 def test_rules_and_flags_are_recorded(operator: Operator, store: redis.Redis) -> None:
@@ -206,12 +206,12 @@ def test_a_console_that_ends_records_what_its_discards_did(
     bury(log, 200)
     discards, survey = Discards(), operator.discard_survey("kable", Filter())
     begun = discards.begin(operator, "kable", Filter(), "discarded", survey, rate=1)
-    wait_until(lambda: log.census().dead == 150)
+    wait_until(lambda: log.census().dead == 175)
     discards.close()
     ended = discards.one(begun.id)
     assert ended is not None
-    assert (ended.state, ended.discarded, ended.total) == ("cancelled", 50, 200)
-    assert [(who, count) for who, _, count, _ in recorded(store)] == [("ann", 50)]
+    assert (ended.state, ended.discarded, ended.total) == ("cancelled", 25, 200)
+    assert [(who, count) for who, _, count, _ in recorded(store)] == [("ann", 25)]
 
 
 def test_a_discard_that_cannot_go_on_says_so(operator: Operator) -> None:

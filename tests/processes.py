@@ -59,13 +59,18 @@ def http_answers(url: str) -> bool:
         return False
 
 
+def unwatched() -> dict[str, str]:
+    """The environment without pytest's word that it runs, for NiceGUI serves less under a test."""
+    return {name: word for name, word in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 @contextmanager
 def console(configuration: Path) -> Iterator[str]:
     """A console of these settings (relay.toml) in its own process; its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     words = f"uvicorn --factory app.console:application --port {port} --log-level warning"
-    environ = {**os.environ, "RELAY_CONFIG": str(configuration)}
+    environ = {**unwatched(), "RELAY_CONFIG": str(configuration)}
     with subprocess.Popen([sys.executable, "-m", *words.split()], env=environ) as process:
         try:
             wait_until(lambda: http_answers(f"{address}/healthz"))

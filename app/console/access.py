@@ -18,6 +18,7 @@ OPEN: Final = frozenset({"/login", "/healthz", "/favicon.ico"})
 ASSETS: Final = ("/_nicegui/", "/static/")
 MACHINES: Final = ("/api", "/metrics")
 ADDRESS_MAX = 4_096
+NO_RESPONSE: Final = "No response returned."
 
 # Vue compiles templates in the browser and NiceGUI writes its styles into the page.
 POLICY = "; ".join(
@@ -54,7 +55,7 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            await _unless_gone(self._app, scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -126,6 +127,23 @@ def _same_origin(headers: Headers) -> bool:
     """A browser says from where it connects; another site may not, cookie or no cookie."""
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+async def _unless_gone(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Starlette's middleware raises where a browser left before its answer: nobody needs that."""
+    gone = False
+
+    async def receiving() -> Message:
+        nonlocal gone
+        message = await receive()
+        gone = gone or message["type"] == "http.disconnect"
+        return message
+
+    try:
+        await app(scope, receiving, send)
+    except RuntimeError as fault:
+        if not gone or str(fault) != NO_RESPONSE:
+            raise
 
 
 def _with_headers(send: Send) -> Send:

@@ -1,6 +1,5 @@
 """The processes of a system as `relay dev` runs them, each started again when it dies."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from app.settings import Settings, load
 from app.store import connect
 from app.supervisor import Part
 from tests.chaos.kept import Death, Kept
-from tests.processes import free_port, wait_until
+from tests.processes import free_port, unwatched, wait_until
 
 CONCURRENCY = 2
 UP_WITHIN_S = 60.0
@@ -95,7 +94,7 @@ class Plant:
         self._told |= more
 
     def start(self) -> None:
-        environ = {name: word for name, word in os.environ.items() if "RELAY" not in name}
+        environ = {name: word for name, word in unwatched().items() if "RELAY" not in name}
         environ |= {
             **self._told,
             "PYTHONUNBUFFERED": "1",

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import select
+import socket
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -244,3 +247,20 @@ async def poke(address: str) -> None:
                 await socket.send_str("40")
                 await socket.send_str(frame)
                 await socket.close()
+
+
+def test_who_leaves_before_the_answer_leaves_no_fault_behind(
+    configuration: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with console(configuration) as address:
+        where = urlsplit(address)
+        asset = f"GET /_nicegui/{version('nicegui')}/static/socket.io.min.js HTTP/1.1"
+        for _ in range(40):
+            with socket.create_connection((str(where.hostname), int(where.port or 0))) as wire:
+                wire.sendall(
+                    f"{asset}\r\nHost: {where.netloc}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
+                )
+                select.select([wire], [], [], 0.002)
+        assert requests.get(f"{address}/healthz", timeout=10).ok
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [line for line in lines if line["level"] not in ("debug", "info")] == []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from app.console.cards import pauser
+from app.console.overview.cards import pauser
 from app.console.watch import Look
 from app.console.widgets import address
 from app.findings import Finding

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.console.desk import Desk
-from app.console.shown import moment
+from app.console.letters.shown import moment
 from app.console.widgets import NONE, address, length, whole
 from app.fingerprint import pattern
 from app.log import Log

@@ -1,6 +1,6 @@
 """What the charts of the overview draw, and say in words."""
 
-from app.console.charts import SPANS, chart, points
+from app.console.overview.charts import SPANS, chart, points
 from app.history import Rates, Sample
 
 MINUTE = 60_000

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.console.flow import About, Stage, event_row, event_title, stages
-from app.console.sankey import picture
+from app.console.pipeline.flow import About, Stage, event_row, event_title, stages
+from app.console.pipeline.sankey import picture
 from app.pipeline import Fates, Named, Numbers
 
 ABOUT = About("kana", "track:Export", 0, 3_600_000)

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.console.asked import Fault, asked
-from app.console.checking import Checked, checked
-from app.console.deciding import is_typed
-from app.console.exchange import Step, differences, pretty, timeline
+from app.console.letters.asked import Fault, asked
+from app.console.letters.checking import Checked, checked
+from app.console.letters.deciding import is_typed
+from app.console.letters.exchange import Step, differences, pretty, timeline
+from app.console.letters.shown import bars, lately, normalised
 from app.console.pages.dead_letters import Letters, told
 from app.console.pages.replays import died_again, progress
 from app.console.pages.unconfirmed import periods_told
 from app.console.retrying import wished
-from app.console.shown import bars, lately, normalised
 from app.dead_letters import Filter, Group, Opened, letter
 from app.delivery import Attempt, Delivery
 from app.destination import Period

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from app.console.banner import warnings
-from app.console.cards import Card, Fact, Number, cards, flow_words, reason
-from app.console.machinery import queues, workers
-from app.console.sources import rows
+from app.console.overview.cards import Card, Fact, Number, cards, flow_words, reason
+from app.console.overview.machinery import queues, workers
+from app.console.overview.sources import rows
 from app.console.watch import Look, Presence
 from app.counters import Tally
 from app.findings import Finding

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.console.span import Span, span
+from app.console.pipeline.span import Span, span
 
 NOW = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 HOUR = 3_600_000

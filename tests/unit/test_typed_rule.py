@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.console.typed_rule import Condition, TypedRule, condition
+from app.console.rules.typed import Condition, TypedRule, condition
 from app.mapping import BadRule, Rule
 
 

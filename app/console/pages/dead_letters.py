@@ -11,15 +11,15 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app.clock import milliseconds
-from app.console.acting import Acting
-from app.console.asked import SORTS, Asked, asked
 from app.console.desk import Desk
-from app.console.filtering import faults, filter_bar
 from app.console.frame import framed
+from app.console.letters.acting import Acting
+from app.console.letters.asked import SORTS, Asked, asked
+from app.console.letters.filtering import faults, filter_bar
+from app.console.letters.shown import group_row, letter_row, moment
 from app.console.listing import Column, listing
 from app.console.live import Shared
 from app.console.session import Operator
-from app.console.shown import group_row, letter_row, moment
 from app.console.widgets import choice, counted, nothing, section, whole
 from app.dead_letters import Buried, DeadLetters, Group, merged, trends
 from app.dead_letters.trends import GROUPS_MAX

@@ -9,15 +9,15 @@ from starlette.requests import Request
 from app import operating, shown
 from app.clock import milliseconds
 from app.console.desk import Desk
-from app.console.destination_head import Head, card_of
 from app.console.faults import away
-from app.console.flow import event_title
-from app.console.flow_view import FlowView
 from app.console.frame import framed
-from app.console.ledger_view import DAYS, SHOWN_MAX, show_days, show_settings, show_shown
 from app.console.live import Live, Shared
-from app.console.past import Past
-from app.console.span import RANGES, Span, span
+from app.console.overview.past import Past
+from app.console.pipeline.drawn import FlowView
+from app.console.pipeline.flow import event_title
+from app.console.pipeline.head import Head, card_of
+from app.console.pipeline.ledger import DAYS, SHOWN_MAX, show_days, show_settings, show_shown
+from app.console.pipeline.span import RANGES, Span, span
 from app.console.widgets import address, button, choice, fault, nothing, section
 from app.ledger import Day
 from app.log import Log

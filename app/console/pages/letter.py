@@ -8,18 +8,18 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app import operating
-from app.console import deciding
-from app.console.asked import Asked, asked
 from app.console.desk import Desk
-from app.console.editing import Editor
-from app.console.exchange import show_edits, show_exchange, show_timeline, timeline
-from app.console.filtering import faults
-from app.console.finding import Found, found_letter, show_gone
-from app.console.following import follow
 from app.console.frame import framed
+from app.console.letters import deciding
+from app.console.letters.asked import Asked, asked
+from app.console.letters.editing import Editor
+from app.console.letters.exchange import show_edits, show_exchange, show_timeline, timeline
+from app.console.letters.filtering import faults
+from app.console.letters.finding import Found, found_letter, show_gone
+from app.console.letters.following import follow
+from app.console.letters.shown import ADVICE, letter_path, sentence
 from app.console.live import Shared
 from app.console.session import Operator
-from app.console.shown import ADVICE, letter_path, sentence
 from app.console.widgets import address, button, nothing, section
 from app.dead_letters import (
     End,

@@ -7,9 +7,9 @@ from nicegui import ui
 from nicegui.events import KeyEventArguments
 from starlette.requests import Request
 
-from app.console.cards import Flow, flow_words
 from app.console.desk import Desk
 from app.console.frame import framed
+from app.console.overview.cards import Flow, flow_words
 from app.console.stream import AT_ONCE, Happening, Outcome, Stream
 from app.console.watch import Look
 from app.console.widgets import Row, address, choice, fault, table

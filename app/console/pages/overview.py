@@ -6,14 +6,14 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app import operating
-from app.console.cards import cards
-from app.console.charts import SPANS, Span
 from app.console.desk import Desk
-from app.console.destination_card import DestinationCard
 from app.console.frame import EVERY_S, framed
-from app.console.machinery import Machinery
-from app.console.past import Past
-from app.console.sources import SourcesTable
+from app.console.overview.card import DestinationCard
+from app.console.overview.cards import cards
+from app.console.overview.charts import SPANS, Span
+from app.console.overview.machinery import Machinery
+from app.console.overview.past import Past
+from app.console.overview.sources import SourcesTable
 from app.console.watch import Look
 from app.console.widgets import choice, fault, nothing
 

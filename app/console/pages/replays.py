@@ -13,10 +13,10 @@ from app import operating
 from app.clock import milliseconds
 from app.console.desk import Desk
 from app.console.frame import framed
+from app.console.letters.shown import moment
 from app.console.listing import Column, listing
 from app.console.live import Live, Shared
 from app.console.session import Operator
-from app.console.shown import moment
 from app.console.widgets import address, button, confirmed, length, nothing, section, whole
 from app.moving import told
 from app.operating import described, outcome

@@ -11,14 +11,14 @@ from nicegui import ui
 from starlette.requests import Request
 
 from app.client import Client
-from app.console.acting import Acting
-from app.console.asked import Asked, asked
 from app.console.desk import Desk
-from app.console.filtering import faults
 from app.console.frame import framed
+from app.console.letters.acting import Acting
+from app.console.letters.asked import Asked, asked
+from app.console.letters.filtering import faults
+from app.console.letters.shown import letter_path, moment
 from app.console.listing import Column, listing
 from app.console.session import Operator
-from app.console.shown import letter_path, moment
 from app.console.widgets import NONE, button, choice, length, nothing, section, whole
 from app.dead_letters import DeadLetters, Filter, Opened
 from app.destination import Counted, CountFailed, CountsByFeature, Period, Usage

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from app import items
 from app.console.desk import Desk
 from app.console.frame import framed
+from app.console.letters.shown import moment
 from app.console.live import Live, Shared
-from app.console.rule_form import RuleForm
-from app.console.rule_list import RuleList
-from app.console.shown import moment
+from app.console.rules.form import RuleForm
+from app.console.rules.kept import RuleList
 from app.console.widgets import address, choice, fault, nothing, section, table
 from app.destinations import KINDS
 from app.settings import DestinationSettings

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from app.console.asked import Asked
+from app.console.letters.asked import Asked
 from app.console.widgets import NONE, whole
 from app.dead_letters import Buried, Group, Letter
 from app.fingerprint import pattern

@@ -5,12 +5,12 @@ from typing import Final
 from nicegui import ui
 
 from app import operating
-from app.console.cards import Card, cards
-from app.console.charts import SPANS
 from app.console.desk import Desk
-from app.console.destination_card import DestinationCard
 from app.console.frame import EVERY_S
-from app.console.past import Past
+from app.console.overview.card import DestinationCard
+from app.console.overview.cards import Card, cards
+from app.console.overview.charts import SPANS
+from app.console.overview.past import Past
 from app.console.watch import Look
 
 DRAWN_EVERY_S: Final = 15.0

@@ -8,7 +8,7 @@ import redis
 from nicegui import ui
 
 from app.clock import milliseconds
-from app.console.charts import Chart, Span, chart
+from app.console.overview.charts import Chart, Span, chart
 from app.history import samples
 
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from app.console.checking import Checked, checked
-from app.console.exchange import pretty
+from app.console.letters.checking import Checked, checked
+from app.console.letters.exchange import pretty
 from app.console.widgets import button, section
 from app.dead_letters import Opened
 from app.destination import Destination

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from nicegui import ui
 
-from app.console.shown import moment
+from app.console.letters.shown import moment
 from app.console.widgets import code, length, nothing, section
 from app.dead_letters import Opened
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from app.console.flow import Stage
+from app.console.pipeline.flow import Stage
 
 WIDTH: Final = 640
 LEFT: Final = 2

@@ -6,9 +6,9 @@ from typing import Final
 from nicegui import ui
 
 from app.actions import KEPT, Action, Actions
-from app.console.asked import Asked
 from app.console.desk import Desk
-from app.console.shown import letter_path, moment
+from app.console.letters.asked import Asked
+from app.console.letters.shown import letter_path, moment
 from app.console.widgets import nothing
 from app.dead_letters import Burial, BuriedAgain, DeadLetters, Neighbours, Opened, neighbours
 from app.replays import Replay, Replays

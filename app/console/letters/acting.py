@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
-from app.console import deciding
 from app.console.desk import Desk
+from app.console.letters import deciding
 from app.console.session import Operator
 from app.console.widgets import button, whole
 from app.dead_letters import End, Filter

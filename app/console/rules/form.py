@@ -9,11 +9,11 @@ from nicegui import ui
 
 from app import operating
 from app.console.desk import Desk
-from app.console.exchange import pretty
-from app.console.rule_conditions import Conditions
+from app.console.letters.exchange import pretty
+from app.console.letters.shown import moment
+from app.console.rules.conditions import Conditions
+from app.console.rules.typed import TypedRule
 from app.console.session import Operator
-from app.console.shown import moment
-from app.console.typed_rule import TypedRule
 from app.console.widgets import address, button, code, confirmed, section
 from app.mapping import BadRule, Rule
 from app.settings import DestinationSettings

@@ -10,9 +10,9 @@ from nicegui import ui
 
 from app import operating
 from app.console.desk import Desk
+from app.console.letters.shown import moment
 from app.console.live import Live
 from app.console.session import Operator
-from app.console.shown import moment
 from app.console.widgets import button, confirmed, nothing, section, whole
 from app.destinations import KINDS
 from app.mapping import Rule

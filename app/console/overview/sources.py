@@ -4,7 +4,7 @@ from typing import Final
 
 from nicegui import ui
 
-from app.console.cards import flow_words
+from app.console.overview.cards import flow_words
 from app.console.watch import Look
 from app.console.widgets import Row, address, table, whole
 from app.counters import Tally

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from app.console.flow import About, Stage, event_row, reach, stages
-from app.console.sankey import picture
+from app.console.pipeline.flow import About, Stage, event_row, reach, stages
+from app.console.pipeline.sankey import picture
 from app.console.widgets import nothing, section, table
 from app.pipeline import Pipeline
 

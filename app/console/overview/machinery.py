@@ -7,8 +7,8 @@ from nicegui import ui
 
 from app.append import MEMORY_MARK
 from app.console.banner import hints
-from app.console.cards import Fact, Tone
-from app.console.destination_card import FactLine
+from app.console.overview.card import FactLine
+from app.console.overview.cards import Fact, Tone
 from app.console.watch import Look
 from app.console.widgets import length, table, whole
 from app.findings import Finding

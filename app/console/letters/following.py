@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from app.console.desk import Desk
+from app.console.letters.shown import letter_path
 from app.console.live import Live, Shared
-from app.console.shown import letter_path
 from app.dead_letters import BuriedAgain, DeadLetters
 from app.moving import told
 from app.replays import Replay, Replays

@@ -7,9 +7,9 @@ from typing import Final
 from nicegui import ui
 
 from app import operating
-from app.console.cards import Card, Fact, Number
-from app.console.charts import Chart
-from app.console.past import Picture
+from app.console.overview.cards import Card, Fact, Number
+from app.console.overview.charts import Chart
+from app.console.overview.past import Picture
 from app.console.widgets import STATES, button, confirmed
 
 REASON_MAX: Final = 200

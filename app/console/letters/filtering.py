@@ -5,7 +5,7 @@ from typing import Final
 
 from nicegui import ui
 
-from app.console.asked import Asked
+from app.console.letters.asked import Asked
 from app.console.widgets import address, fault
 from app.dead_letters.filter import REASONS
 

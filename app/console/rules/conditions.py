@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nicegui import ui
 
-from app.console.typed_rule import SORTS, Condition, condition, condition_field
+from app.console.rules.typed import SORTS, Condition, condition, condition_field
 
 
 class Conditions:

@@ -1,6 +1,7 @@
 """Reads how all destinations stand: those that the settings name, and those that they forgot."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import cast
 
 import redis
@@ -14,7 +15,9 @@ from app.standing import Standing
 from app.throttle import Throttle, fingerprint
 from app.wake import queue_name
 
+# Of the newest settlements the newest deliveries: a settlement has one or hundreds.
 LATENCY_OF_SETTLEMENTS = 50
+LATENCY_OF = 5_000
 
 
 def standings(store: redis.Redis, settings: Settings, since: int) -> list[Standing]:
@@ -76,11 +79,12 @@ def _standing(
 ) -> Standing:
     log, throttle = Log(store, account), Throttle(store, account).state()
     refused = throttle.credentials
+    newest = settled.newest(store, account.id, LATENCY_OF_SETTLEMENTS)
     return Standing(
         account,
         log.census(),
         throttle,
-        settled.latency(settled.newest(store, account.id, LATENCY_OF_SETTLEMENTS)),
+        settled.latency(islice(newest, LATENCY_OF)),
         served,
         configured,
         renewed=bool(refused) and refused != fingerprint(account, log.layout.digest_key),

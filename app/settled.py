@@ -9,7 +9,7 @@ import redis
 
 from app.keys import destination_key
 
-READ_AT_ONCE = 50
+READ_AT_ONCE = 10
 MS_MIN = 1_000  # of less time a pace says nothing
 
 

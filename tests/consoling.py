@@ -92,8 +92,9 @@ def serving(store_url: str) -> Iterator[Client]:
     """The API behind its guard; its discards end with it."""
     told = settings(store_url)
     with connect(store_url) as store:
-        desk, discards = Desk(store, told, Door(told.operators), Watch(store, told)), Discards()
-        application = api(desk, discards)
+        watch, discards = Watch(store, told), Discards()
+        desk = Desk(store, told, Door(told.operators), watch, discards)
+        application = api(desk)
         with _listening(Guard(application, desk.door)) as address:
             with Client(address, application) as client:
                 yield client

@@ -1,6 +1,8 @@
 """Puts the console together: the guard, the pages and, on the same application, the API."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from app.operating import Discards
 from app.settings import Settings, load_or_exit
 from app.store import connect
 
+# Each counting or discarding that somebody watches takes one, beside the looks that all share.
+THREADS = 40
 STATIC = Path(__file__).parent / "static"
 NO_OPERATORS = """\
 the console needs an operator: set operators.<name>.token in relay.toml, or
@@ -44,18 +48,19 @@ def application() -> ASGIApp:
 def console(settings: Settings) -> ASGIApp:
     """The console of these settings; there can be one in a process."""
     store = connect(settings.store_url.get_secret_value())
-    desk = Desk(store, settings, Door(settings.operators), Watch(store, settings))
-    discards = Discards()
+    watch, discards = Watch(store, settings), Discards()
+    desk = Desk(store, settings, Door(settings.operators), watch, discards)
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         yield
         discards.close()
         store.close()
 
     app = FastAPI(title="Usage Relay", openapi_url=None, docs_url=None, lifespan=living)
     app.add_route("/healthz", _alive)
-    machines = _Whole(api(desk, discards))
+    machines = _Whole(api(desk))
     app.router.routes.append(Route("/api", machines))
     app.mount("/api", machines)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -6,14 +6,16 @@ import redis
 
 from app.console.session import Door
 from app.console.watch import Watch
+from app.operating import Discards
 from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The store, the settings, who may enter, and the one look at everything that pages share."""
+    """The store, the settings, who may enter; one look at everything and the discards, shared."""
 
     store: redis.Redis
     settings: Settings
     door: Door
     watch: Watch
+    discards: Discards

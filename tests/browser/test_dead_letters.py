@@ -125,6 +125,38 @@ def test_a_selection_is_discarded_after_its_count_and_that_is_recorded(
     assert done == [("dev", "discarded", 2)]
 
 
+def test_a_discard_goes_on_when_its_page_is_closed(
+    page: Page, console: Console, store: redis.Redis
+) -> None:
+    letters = fill(console, store, 4_000)
+    page.goto("/dead-letters?destination=kable&reason=rejected")
+    page.get_by_role("button", name="Discard all…").click()
+    page.get_by_label("Type 3,600 to go on").fill("3600")
+    say(page, "Discard")
+    wait_until(lambda: letters.count(Filter()) < 4_000)
+    page.close()
+    wait_until(lambda: letters.count(Filter(reason="rejected")) == 0)
+    wait_until(lambda: Actions(store, "kable").newest())
+    [done] = Actions(store, "kable").newest()
+    assert (done.what, done.count) == ("discarded", 3_600)
+
+
+def test_a_discard_that_is_stopped_says_how_far_it_came(
+    page: Page, console: Console, store: redis.Redis
+) -> None:
+    letters = fill(console, store, 10_000)
+    page.goto("/dead-letters?destination=kable&reason=rejected")
+    page.get_by_role("button", name="Discard all…").click()
+    page.get_by_label("Type 9,000 to go on").fill("9000")
+    say(page, "Discard")
+    say(page, "Stop")
+    expect(
+        page.get_by_text(re.compile("^Stopped: .* of 9,000 discarded for good"))
+    ).to_be_visible()
+    [done] = Actions(store, "kable").newest()
+    assert done.count == 10_000 - letters.count(Filter())
+
+
 def test_unconfirmed_letters_are_let_go_of_once_their_number_is_typed(
     page: Page, console: Console, store: redis.Redis
 ) -> None:

@@ -27,6 +27,7 @@ from app.keys import SourceKeys, destination_key
 from app.log import Log
 from app.metrics import exposition
 from app.moves import Leased, Reading, Settlement, Verb
+from app.operating import Discards
 from app.outcome import Delivered, Unavailable
 from app.presence import Worker, announce, announce_tick
 from app.readiness import connect_once
@@ -473,7 +474,8 @@ def serving(store: redis.Redis, chosen: Settings) -> Iterator[str]:
     """The console's metrics behind its guard; their address."""
     door = Door(chosen.operators)
     app = FastAPI()
-    app.include_router(metrics.router(Desk(store, chosen, door, Watch(store, chosen))))
+    desk = Desk(store, chosen, door, Watch(store, chosen), Discards())
+    app.include_router(metrics.router(desk))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(Guard(app, door), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)

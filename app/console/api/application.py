@@ -18,7 +18,6 @@ from app.console.api import (
     unmapped,
 )
 from app.console.desk import Desk
-from app.operating import Discards
 
 ROUTERS = (
     destinations.routes,
@@ -41,7 +40,7 @@ values as they came, so read large numbers with a parser that keeps them.
 BEARER = HTTPBearer(auto_error=False, description="The token of an operator of the settings.")
 
 
-def api(desk: Desk, discards: Discards) -> FastAPI:
+def api(desk: Desk) -> FastAPI:
     """The API under `/api`; what stands before it has let nobody pass without a token."""
     app = FastAPI(
         title="Usage Relay",
@@ -55,7 +54,7 @@ def api(desk: Desk, discards: Discards) -> FastAPI:
         dependencies=[Security(BEARER)],
         responses=faults.explained(401, 503),
     )
-    app.state.desk, app.state.discards = desk, discards
+    app.state.desk = desk
     faults.install(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)

@@ -34,9 +34,7 @@ def desk_of(request: Request) -> Desk:
 
 
 def discards_of(request: Request) -> Discards:
-    discards = request.app.state.discards
-    assert isinstance(discards, Discards)  # noqa: S101 - the same
-    return discards
+    return desk_of(request).discards
 
 
 def looking(request: Request) -> Operator:

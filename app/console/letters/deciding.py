@@ -14,6 +14,8 @@ from app.console.widgets import whole
 from app.dead_letters import End
 from app.operating import (
     Conflict,
+    Discard,
+    Discards,
     announced,
     discard_announced,
     letters,
@@ -80,14 +82,27 @@ async def discard(
             pass
         if not await dialog.agreed(DISCARD[end], survey.count, survey.unconfirmed):
             return ""
-        done = await dialog.work(
+        begun = desk.discards.begin(verbs, destination, chosen, end, survey)
+        await dialog.work(
             f"{letters(survey.count)} of {destination}: {DISCARD[end].lower()}…",
-            lambda heard: verbs.discard(destination, chosen, end, survey, heard),
+            lambda heard: _follow(desk.discards, begun.id, heard),
             survey.count,
         )
-        if done is None:
-            return f"Stopped: {letters(dialog.done)} of {survey.count:,} {participle(end)}"
-        return f"{letters(done)} {participle(end)}"
+        return _came_of(desk.discards.cancel(begun.id) or begun, end)
+
+
+def _follow(discards: Discards, id_: str, heard: Callable[[int], None]) -> None:
+    """Until it has ended, which it does too when its page is closed."""
+    while (now := discards.one(id_, LOOK_EVERY_S)) and now.state == "running":
+        heard(now.discarded)
+
+
+def _came_of(one: Discard, end: End) -> str:
+    """In words."""
+    if one.state == "done":
+        return f"{letters(one.discarded)} {participle(end)}"
+    why = "The store went away" if one.state == "failed" else "Stopped"
+    return f"{why}: {letters(one.discarded)} of {one.total:,} {participle(end)}"
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from app.destination import Answer, Next, Reply
 from app.destinations import KINDS
 from app.outcome import Delivered, Outcome, Skipped, Unavailable
 from app.readiness import NO_BEAT
-from app.settings import DestinationSettings
+from app.settings import DestinationSettings, OperatorSettings
 from app.standing import Standing, resumption, state
 from app.wake import queue_name
 
 VERSION_MIN = 7
+TOKEN_MIN = 16
 MEMORY_NEAR = 0.75
 CLOCKS_APART_MAX_S = 5
 TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
@@ -155,6 +156,15 @@ def stands(standings: Iterable[Standing]) -> Iterator[Finding]:
             if word == "paused":
                 advice = f"mend the reason, then {resumption(standing)}"
             yield Finding(part, "warning", f"is {word}: {reason}", advice)
+
+
+def tokens(operators: Iterable[OperatorSettings]) -> Iterator[Finding]:
+    """The operators whose tokens somebody could guess."""
+    for operator in operators:
+        if (length := len(operator.token.get_secret_value())) < TOKEN_MIN:
+            found = f"its token has {length} characters and could be guessed"
+            advice = f"set operators.{operator.id}.token to openssl rand -hex 24"
+            yield Finding(f"operator {operator.id}", "warning", found, advice)
 
 
 def rehearsals(accounts: Iterable[DestinationSettings]) -> Iterator[Finding]:

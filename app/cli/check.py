@@ -15,13 +15,14 @@ from app.cli.exits import DONE, FAILED
 from app.cli.tables import show, show_json
 from app.client import Client
 from app.destinations import KINDS
-from app.findings import Finding, credentials, rehearsals
+from app.findings import Finding, credentials, rehearsals, tokens
 from app.inspection import of_the_destinations, of_the_processes, of_the_store
 from app.readiness import connect_once, store_away
 from app.settings import DestinationSettings, Settings, SettingsError
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 CONNECT_S = 3.0
+DEVELOPMENT = "development"  # where relay dev has the token dev
 START = "start the store, or mend store_url"
 BROKER_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}
 
@@ -48,6 +49,8 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     sources, destinations = len(settings.sources), len(settings.destinations)
     yield Finding("configuration", "ok", f"{sources} source(s), {destinations} destination(s)")
     yield from rehearsals(settings.destinations.values())
+    if settings.environment != DEVELOPMENT:
+        yield from tokens(settings.operators.values())
     with connect_once(settings.store_url.get_secret_value()) as store:
         away = next(store_away(store), None)
         if away is None:

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,12 +79,9 @@ class Guard:
         return self._door.by_token(token.strip()) if scheme.lower() == "bearer" else None
 
     def _session(self, headers: Headers) -> Operator | None:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return None
-        cookie = cookies.get(COOKIE)
-        return None if cookie is None else self._door.by_session(cookie.value, int(time.time()))
+        # The standard library's parser gives up at the first odd cookie of another application.
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        return None if cookie is None else self._door.by_session(cookie, int(time.time()))
 
 
 def operator_of(connection: HTTPConnection) -> Operator:

@@ -1,5 +1,6 @@
 """What stands around every page: where one can go, who one is, and what is wrong just now."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -71,6 +72,8 @@ def framed(desk: Desk, request: Request, title: str) -> Iterator[Operator]:
         ui.label(title).classes("relay-title").props("role=heading aria-level=1")
         yield operator
     _watch(desk, banner)
+    # An open page does not outlive its session: it leads to the login then.
+    ui.timer(max(1.0, operator.until - time.time()), ui.navigate.reload, once=True)
 
 
 def _navigation(path: str) -> ui.left_drawer:

@@ -7,7 +7,7 @@ and a token that is changed or taken away ends the sessions that it began.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.settings import OperatorSettings
@@ -18,10 +18,14 @@ LASTS = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who asks; `read_only` may look at everything and change nothing."""
+    """Who asks; `read_only` may look at everything and change nothing.
+
+    `until` is when the session ends, in s since the epoch; 0 for one who gives a token.
+    """
 
     name: str
     read_only: bool = False
+    until: int = 0
 
 
 class Door:
@@ -52,7 +56,7 @@ class Door:
         token = self._tokens.get(name)
         if token is None or not _equal(signature, _signature(token, told)):
             return None
-        return self._operator(name) if now_s < int(until) else None
+        return replace(self._operator(name), until=int(until)) if now_s < int(until) else None
 
     def _operator(self, name: str) -> Operator:
         return Operator(name, self._operators[name].read_only)

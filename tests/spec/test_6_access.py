@@ -82,6 +82,13 @@ def test_a_bearer_token_opens_no_page_and_a_session_no_api(address: str) -> None
         assert session.get(f"{address}/api/destinations", timeout=10).status_code == 401
 
 
+def test_a_session_is_known_beside_the_cookies_of_others(address: str) -> None:
+    with entered(address) as session:
+        [own] = [f"{one.name}={one.value}" for one in session.cookies]
+    odd = f'prefs={{"a":1}}; x[]=y; {own}; b="'
+    assert asked(f"{address}/", Cookie=odd).status_code == 200
+
+
 def test_a_wrong_token_is_told_so(address: str) -> None:
     answer = requests.post(f"{address}/login", {"token": "wrong"}, timeout=10)
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (401, False)

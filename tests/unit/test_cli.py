@@ -32,6 +32,7 @@ from app.findings import (
     memory,
     persistence,
     replication,
+    tokens,
     version,
     workers,
 )
@@ -46,6 +47,7 @@ from app.presence import (
     ticking,
 )
 from app.readiness import Obstacle
+from app.settings import OperatorSettings
 from tests.processes import free_port
 
 RELAY = str(Path(sys.executable).with_name("relay"))
@@ -474,3 +476,11 @@ def test_ports_that_cannot_be_used_are_all_named() -> None:
         "port 1 is given to ingest and to sandbox; move one with --sandbox-port",
         "port 2, for store, is taken; free it or move store with --store-port",
     ]
+
+
+def test_a_token_that_could_be_guessed_is_a_finding() -> None:
+    short = OperatorSettings(id="ann", token=SecretStr("dev"))
+    long = OperatorSettings(id="bob", token=SecretStr("x" * 16))
+    [found] = tokens([short, long])
+    assert (found.part, found.state) == ("operator ann", "warning")
+    assert found.found == "its token has 3 characters and could be guessed"

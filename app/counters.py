@@ -17,12 +17,8 @@ import redis.asyncio
 import structlog
 from redis.asyncio.client import Pipeline
 
-from app import scripts
-from app.clock import Clock
 from app.faults import named
-from app.history import SourceSample, encode
 from app.keys import SourceKeys
-from app.scripts import STORE_CLOCK
 
 SAMPLES_MAX = 10
 REFUSED = "refused:"
@@ -59,17 +55,6 @@ def tally(store: redis.Redis, source: str) -> Tally:
 def samples(store: redis.Redis, source: str, code: str) -> list[bytes]:
     """What was refused under a code, as JSON; the newest first, at most ten."""
     return cast("list[bytes]", store.lrange(SourceKeys(source).refused(code), 0, -1))
-
-
-def record_history(store: redis.Redis, source: str, clock: Clock | None = None) -> bool:
-    """Add what is counted for a source to its history; False when this minute has it."""
-    found = tally(store, source)
-    taken = SourceSample(
-        0, found.accepted, found.deduplicated, found.unrouted, sum(found.refused.values())
-    )
-    now = STORE_CLOCK if clock is None else clock()
-    script = store.register_script(scripts.source("sample"))
-    return bool(script(keys=[SourceKeys(source).history], args=[now, encode(taken)]))
 
 
 class Counters:

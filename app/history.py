@@ -1,16 +1,16 @@
-"""How destinations and sources stood, once a minute for a day: for charts, and for rates.
+"""How destinations stood, once a minute for a day: for charts, and for rates.
 
 The tick takes the samples. While it is away there are none, and `by_minute` shows the gap.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import cast
 
 import msgspec
 import redis
 
-from app.keys import SourceKeys, destination_key
+from app.keys import destination_key
 from app.ledger import Census
 
 MINUTE_MS = 60_000
@@ -44,19 +44,6 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
         return max(0, self.at - self.oldest_at) if self.oldest_at else None
 
 
-class SourceSample(msgspec.Struct, frozen=True, array_like=True):
-    """What had come of a source's events until a moment (ms since the epoch)."""
-
-    at: int
-    accepted: int = 0
-    deduplicated: int = 0
-    unrouted: int = 0
-    refused: int = 0
-
-
-SampleT = TypeVar("SampleT", Sample, SourceSample)
-
-
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What a destination's deliveries did per second. `retried` began to wait for a retry."""
@@ -69,19 +56,8 @@ class Rates:
     buried: float
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRates:
-    """What came of a source's events per second."""
-
-    accepted: float
-    deduplicated: float
-    unrouted: float
-    refused: float
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _sample = msgspec.msgpack.Decoder(Sample)
-_source_sample = msgspec.msgpack.Decoder(SourceSample)
 
 
 def sample(census: Census, at: int = 0) -> Sample:
@@ -90,7 +66,7 @@ def sample(census: Census, at: int = 0) -> Sample:
     return Sample(at, **taken, oldest_at=census.oldest_ms or 0)
 
 
-def encode(one: Sample | SourceSample) -> bytes:
+def encode(one: Sample) -> bytes:
     """A sample as sample.lua takes it, which says when it was taken."""
     return _encode(one)
 
@@ -98,16 +74,11 @@ def encode(one: Sample | SourceSample) -> bytes:
 def samples(store: redis.Redis, destination: str, newest: int = DAY) -> list[Sample]:
     """The newest samples of a destination, in order."""
     key = destination_key(destination, "history")
-    return [_sample.decode(one) for one in _kept(store, key, newest)]
+    kept = cast("list[bytes]", store.lrange(key, 0, newest - 1))
+    return [_sample.decode(one) for one in reversed(kept)]
 
 
-def source_samples(store: redis.Redis, source: str, newest: int = DAY) -> list[SourceSample]:
-    """The newest samples of a source, in order."""
-    key = SourceKeys(source).history
-    return [_source_sample.decode(one) for one in _kept(store, key, newest)]
-
-
-def by_minute(found: Iterable[SampleT], until: int, minutes: int) -> list[SampleT | None]:
+def by_minute(found: Iterable[Sample], until: int, minutes: int) -> list[Sample | None]:
     """A place for each of the minutes before `until` (ms since the epoch), in order.
 
     None where a minute has no sample.
@@ -122,21 +93,7 @@ def rates(before: Sample, after: Sample) -> Rates | None:
 
     It cannot where no time lies between them, or the store was emptied.
     """
-    found = _per_second(before, after, tuple(Rates.__dataclass_fields__))
-    return Rates(*found) if found else None
-
-
-def source_rates(before: SourceSample, after: SourceSample) -> SourceRates | None:
-    """The same of a source."""
-    found = _per_second(before, after, tuple(SourceRates.__dataclass_fields__))
-    return SourceRates(*found) if found else None
-
-
-def _per_second(before: SampleT, after: SampleT, names: Sequence[str]) -> list[float]:
     seconds = (after.at - before.at) / 1000
+    names = Rates.__dataclass_fields__
     grown = [getattr(after, name) - getattr(before, name) for name in names]
-    return [] if seconds <= 0 or min(grown) < 0 else [count / seconds for count in grown]
-
-
-def _kept(store: redis.Redis, key: str, newest: int) -> list[bytes]:
-    return cast("list[bytes]", store.lrange(key, 0, newest - 1))[::-1]
+    return None if seconds <= 0 or min(grown) < 0 else Rates(*(by / seconds for by in grown))

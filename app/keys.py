@@ -82,11 +82,6 @@ class SourceKeys:
     def counts(self) -> str:
         return f"{PREFIX}{{source:{self.source}}}:counts"
 
-    @property
-    def history(self) -> str:
-        """What had come of its events, once a minute."""
-        return f"{PREFIX}{{source:{self.source}}}:history"
-
     def refused(self, code: str) -> str:
         """The newest samples that were refused under a code."""
         return f"{PREFIX}{{source:{self.source}}}:refused:{code}"

@@ -43,11 +43,6 @@ class ChangingLanes:
         self._seen: list[Stamp | None] | None = None
         self._lanes = lanes(settings, kinds, store, wakes)
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The sources as they are written now."""
-        return tuple(self._settings.sources)
-
     def lane(self, destination: str) -> Lane | None:
         """The lane as it is written now. It costs a look at each file, so one may ask often."""
         return self.all().get(destination)

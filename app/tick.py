@@ -4,7 +4,7 @@ It also says when a backlog is high, for it runs once.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import redis
@@ -24,26 +24,19 @@ PATIENCE_MAX_MS = 30_000
 
 OUTCOMES = ("replayed", "delivered", "skipped", "dead", "unmapped")
 
-Samplers = Mapping[str, Callable[[], object]]
-
 logger = structlog.get_logger("tick")
 
 
 class Tick:
-    """Over some destinations; while nobody answers a destination's wakes, they become rarer.
-
-    `samplers` add to the history of each source.
-    """
+    """Over some destinations; while nobody answers a destination's wakes, they become rarer."""
 
     def __init__(
         self,
         lanes: Sequence[Lane],
         replays: Mapping[str, Replays] = MappingProxyType({}),
         remappings: Mapping[str, Remapping] = MappingProxyType({}),
-        samplers: Samplers = MappingProxyType({}),
     ) -> None:
         self._lanes = lanes
-        self._samplers = samplers
         self._remappings = remappings
         self._replays = replays
         self._patience: defaultdict[str, int] = defaultdict(lambda: PATIENCE_MS)
@@ -55,11 +48,9 @@ class Tick:
         lanes: Sequence[Lane],
         replays: Mapping[str, Replays],
         remappings: Mapping[str, Remapping],
-        samplers: Samplers = MappingProxyType({}),
     ) -> None:
         """Go on over these, as their settings are written now."""
         self._lanes, self._replays, self._remappings = lanes, replays, remappings
-        self._samplers = samplers
 
     def __call__(self) -> None:
         """Move replays, wake what is overdue; once a minute also what no index names."""
@@ -74,21 +65,12 @@ class Tick:
                     self._count(lane)
             except redis.RedisError as away:
                 logger.warning("tick.failed", destination=lane.account.id, why=named(away))
-        if self._ticks % COUNT_EVERY_TICKS == 0:
-            self._sample_sources()
         self._ticks += 1
 
     def _count(self, lane: Lane) -> None:
         census = lane.log.census()
         self._alerts.look(lane.account, census, lane.log.now())
         lane.log.sample(census)
-
-    def _sample_sources(self) -> None:
-        for source, sampled in self._samplers.items():
-            try:
-                sampled()
-            except redis.RedisError as away:
-                logger.warning("tick.failed", source=source, why=named(away))
 
     def _replay(self, lane: Lane) -> None:
         """What moves now is due now, so that the same tick wakes a pump for it."""

@@ -1,14 +1,13 @@
 """The tick as Celery's beat scheduler: a task would queue behind the pumps."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import redis
 import structlog
 from celery.beat import Scheduler
 
-from app import counters, presence
+from app import presence
 from app.clock import milliseconds
 from app.destinations import KINDS
 from app.faults import named
@@ -60,9 +59,5 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
                 id_: Remapping(self._store, lane.destination, lane.account)
                 for id_, lane in lanes.items()
                 if lane.destination.ruled
-            },
-            {
-                id_: partial(counters.record_history, self._store, id_)
-                for id_ in self._lanes.sources
             },
         )

@@ -16,9 +16,9 @@ from app.items.destinations import (
 )
 from app.items.letters import attempt, exported, group, letter, opened, retry, trace
 from app.items.letters_moved import discard, discard_survey, replay, survey
+from app.items.pipeline import pipeline
 from app.items.rules import remapping, rule, trial, unmapped, unmapped_groups
 from app.items.shape import Item, payload
-from app.items.statistics import history, pipeline, source_history
 
 __all__ = [
     "Item",
@@ -32,7 +32,6 @@ __all__ = [
     "finding",
     "flag",
     "group",
-    "history",
     "letter",
     "opened",
     "payload",
@@ -45,7 +44,6 @@ __all__ = [
     "setting",
     "shown",
     "source",
-    "source_history",
     "survey",
     "trace",
     "trial",

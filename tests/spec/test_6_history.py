@@ -1,11 +1,8 @@
-"""Once a minute the tick keeps how each destination and source stood, for a day and a bit."""
-
-from functools import partial
+"""Once a minute the tick keeps how each destination stood, for a day and a bit."""
 
 import pytest
 import redis
 
-from app import counters, items
 from app.append import Admission
 from app.destinations import KINDS
 from app.destinations.kable import KableAccount
@@ -13,16 +10,11 @@ from app.history import (
     MINUTE_MS,
     Rates,
     Sample,
-    SourceRates,
-    SourceSample,
     by_minute,
     rates,
     sample,
     samples,
-    source_rates,
-    source_samples,
 )
-from app.keys import SourceKeys
 from app.lane import lanes
 from app.log import Log
 from app.moves import Head, Leased, Reading, Settlement
@@ -54,10 +46,10 @@ def log(store: redis.Redis, clock: Clock) -> Log:
 
 
 def beat(store: redis.Redis, store_url: str, clock: Clock) -> Tick:
-    """What a process of beat runs, over one destination and one source."""
+    """What a process of beat runs, over one destination."""
     settings = Settings(store_url=store_url, sources={}, destinations={"kable": ACCOUNT})
     lane = lanes(settings, KINDS, store, Wakes(store_url), clock)["kable"]
-    return Tick([lane], samplers={"web": partial(counters.record_history, store, "web", clock)})
+    return Tick([lane])
 
 
 def heads(log: Log) -> tuple[Head, ...]:
@@ -83,13 +75,12 @@ def test_two_beats_write_one_sample_a_minute(
     store: redis.Redis, store_url: str, clock: Clock
 ) -> None:
     beats = [beat(store, store_url, clock) for _ in range(2)]
-    for second in range(2 * 60):
-        clock.now += 0 if second == 0 else 1000
+    for moment in range(2 * 60):
+        clock.now += 0 if moment == 0 else 1000
         for tick in beats:
             tick()
-    for found in (samples(store, "kable"), source_samples(store, "web")):
-        assert [one.at % MINUTE_MS for one in found] == [0, 0]
-        assert found[1].at - found[0].at == MINUTE_MS
+    first, second = samples(store, "kable")
+    assert (first.at % MINUTE_MS, second.at - first.at) == (0, MINUTE_MS)
 
 
 def test_a_beat_that_was_away_for_a_part_of_a_minute_writes_its_sample_late(
@@ -150,43 +141,3 @@ def test_two_censuses_tell_it_too(log: Log) -> None:
     log.append([Admission("m-1", "web", "u", b"{}")])
     found = rates(before, sample(log.census(), 500))
     assert found == Rates(2.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def test_a_source_has_a_history_of_its_own(store: redis.Redis, clock: Clock) -> None:
-    counts = {"accepted": 3, "deduplicated": 1, "unrouted": 2, "refused:a": 4, "refused:b": 5}
-    store.hset(SourceKeys("web").counts, mapping=counts)
-    assert counters.record_history(store, "web", clock)
-    assert source_samples(store, "web") == [SourceSample(clock.now, 3, 1, 2, 9)]
-    later = SourceSample(clock.now + 2_000, 5, 1, 2, 10)
-    [first] = source_samples(store, "web")
-    assert source_rates(first, later) == SourceRates(1.0, 0.0, 0.0, 0.5)
-
-
-NOTHING = ("retrying", "dead", "unconfirmed", "unmapped", "retried", "buried")
-LEVELS = dict.fromkeys(("skipped", "discarded", *NOTHING), 0)
-RATES = {"accepted", "delivered", "skipped", "discarded", "retried", "buried"}
-
-
-def test_the_item_shows_a_gap_as_null() -> None:
-    known = Sample(120_007, accepted=30, delivered=5, waiting=25, oldest_at=110_007)
-    item = items.history("kable", [Sample(2), None, known], 120_100)
-    first, gap, last = item["samples"]
-    assert gap == dict.fromkeys(last) | {"at": "1970-01-01T00:01:00.000Z"}
-    levels = LEVELS | {"accepted": 30, "delivered": 5, "waiting": 25, "oldest_seconds": 10.0}
-    assert last == levels | {"per_second": None, "at": "1970-01-01T00:02:00.000Z"}
-    assert (first["at"], first["oldest_seconds"]) == ("1970-01-01T00:00:00.000Z", None)
-
-
-def test_the_item_of_neighbours_tells_rates() -> None:
-    two = [Sample(0, accepted=10), Sample(60_000, accepted=40)]
-    _, last = items.history("kable", two, 60_000)["samples"]
-    assert last["per_second"] == dict.fromkeys(RATES, 0.0) | {"accepted": 0.5}
-
-
-def test_the_item_of_a_source_has_the_words_of_its_list() -> None:
-    two = [SourceSample(0), SourceSample(60_000, 60, 120, 0, 6), None]
-    _, last, gap = items.source_history("web", two, 120_000)["samples"]
-    known = {"at": "1970-01-01T00:01:00.000Z", "accepted": 60, "repeats": 120, "unrouted": 0}
-    per_second = {"accepted": 1.0, "repeats": 2.0, "unrouted": 0.0, "refused": 0.1}
-    assert last == known | {"refused": 6, "per_second": per_second}
-    assert gap == dict.fromkeys(last) | {"at": "1970-01-01T00:02:00.000Z"}

@@ -19,6 +19,9 @@ LOOK_EVERY_S = 0.2
 # What lives on when nothing waits and nobody pumps begins so: digests, counts, letters and what
 # operators did, but no delivery that is to move.
 LASTING = (
+    "figures",
+    "history",
+    "hour:",
     "meta",
     "counts",
     "throttle",

@@ -22,6 +22,7 @@ from tests.spec.test_6_api import ENDPOINTS
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHANGING = {
+    r"\d+-\d+-[a-z]+": "a cursor",
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": "a moment",
     r"\d+-\d+-\d+(\.[0-9a-z]+)?": "a letter",
     r"[0-9a-f]{12}": "an id",

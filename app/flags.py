@@ -1,6 +1,5 @@
 """Flags: what operators have to do at a destination by hand, one per user and matter."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Self, cast
@@ -11,9 +10,11 @@ import redis
 from app.delivery import Delivery
 from app.keys import destination_key
 from app.outcome import Delivered, Flag, Outcome
+from app.scripts import Scripts
 
 ID_BYTES = 8
-READ_AT_ONCE = 1_000
+PAGE_MAX = 500
+NAMED_AT_ONCE = 300
 
 
 class Flagged(msgspec.Struct, frozen=True):
@@ -69,29 +70,34 @@ class Flags:
     def __init__(self, store: redis.Redis, destination: str) -> None:
         self._store = store
         self._key = destination_key(destination, "flags")
+        self._scripts = Scripts(store, destination)
 
     def count(self) -> int:
         return self._store.hlen(self._key)
 
     def page(self, after: Place | None, limit: int, user: str | None = None) -> Page:
-        """At most `limit` flags, the newest first; of this user, if one is named."""
-        places = {place: one for place, one in self._all() if user in (None, one.user)}
-        rest = [place for place in places if after is None or place < after]
-        chosen = sorted(rest, reverse=True)[:limit]
-        cursor = chosen[-1] if len(rest) > limit else None
-        return Page(tuple(places[place] for place in chosen), cursor)
+        """At most `limit` flags, and 500, the newest first; of this user, if one is named."""
+        place = ("", "") if after is None else (after.accepted_at, after.id)
+        asked = (min(limit, PAGE_MAX), *place, *([] if user is None else [user]))
+        named, *found = self._scripts.run("flagged", *asked)
+        if not named:
+            self.name_all()
+            _, *found = self._scripts.run("flagged", *asked)
+        at, last, *kept = cast("list[bytes]", found)
+        cursor = Place(int(at), last.decode()) if at else None
+        return Page(tuple(map(_json.decode, kept)), cursor)
 
     def resolve(self, flag: str) -> Flagged | None:
         """Let go of a flag, for somebody has done what it says; None when there is none."""
-        kept = cast("bytes | None", self._store.hget(self._key, flag))
-        if kept is None or not self._store.hdel(self._key, flag):
-            return None
-        return _json.decode(kept)
+        kept = cast("bytes | None", self._scripts.run("resolve", flag))
+        return None if kept is None else _json.decode(kept)
 
-    def _all(self) -> Iterator[tuple[Place, Flagged]]:
-        for id_, kept in self._store.hscan_iter(self._key, count=READ_AT_ONCE):
-            one = _json.decode(cast("bytes", kept))
-            yield Place(one.accepted_at, cast("bytes", id_).decode()), one
+    def name_all(self) -> None:
+        """Name each flag as lists find it, which a pump of an older release does not do."""
+        for what in ("flags", "names"):
+            far = b"0"
+            while (far := self._scripts.run("name_flags", what, far, NAMED_AT_ONCE)) != b"0":
+                pass
 
 
 def flag_id(user: str, about: str) -> str:

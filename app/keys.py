@@ -47,6 +47,8 @@ DESTINATION_KEYS: Mapping[str, str] = {
     "dead:reasons": "hash: reason -> number of dead letters; while there are any",
     "dead:told": "sorted set: new group -> when a pump was asked to tell it; a day, at most 51",
     "flags": "hash: flag -> what somebody has to do by hand; until resolved or lifted",
+    "flags:at": "sorted set: flag -> when its event was accepted; with `flags`",
+    "flags:users": "sorted set: user and flag; with `flags`",
     "replaying": "hash: dead letter under way again -> its replay; at most 500",
     "retried": "hash: letter of a replay that waits for a retry -> its replay; until finished",
     "replays": "sorted set: replay -> when it began; the newest 100",

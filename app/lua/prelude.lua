@@ -168,10 +168,23 @@ local function allowed_since(stepped_at, now, rate)
   return allowed, now - elapsed + allowed * 1000 / rate
 end
 
--- A user's deliveries stand together in `order`, each user's by their entries. The length before
--- the name keeps one user's range out of another's.
+-- A user's deliveries stand together in `order`, each user's by their entries, and a user's flags in
+-- `flags:users`. The length before the name keeps one user's range out of another's.
 local function range_of(user)
   return #user .. ':' .. user .. ':'
+end
+
+-- Names a flag by when its event was accepted and by its user.
+local function name_flag(at, users, flag, user, accepted_at)
+  redis.call('ZADD', at, string.format('%.0f', accepted_at), flag)
+  redis.call('ZADD', users, 0, range_of(user) .. flag)
+end
+
+-- Takes a flag out of all that names it.
+local function lift_flag(flags, at, users, flag, user)
+  redis.call('HDEL', flags, flag)
+  redis.call('ZREM', at, flag)
+  redis.call('ZREM', users, range_of(user) .. flag)
 end
 
 -- An entry (`<ms>-<sequence>`, of a part with `.<part>` behind it) as text that sorts as numbers do.

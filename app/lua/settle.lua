@@ -7,7 +7,7 @@
 --          21 dead:reasons  22 day:  23 replaying  24 replay:  25 settled  26 throttle
 --          27 shown  28 flags  29 rules:state  30 rules:matches
 --          31 retried  32 hour:  33 figures  34 dead:told  35 dead:users
---          36 dead:events
+--          36 dead:events  37 flags:at  38 flags:users
 -- ARGV     1 now  2 token  3 sequence number  4 what the ring of the newest settled keeps of this
 --          ('' for nothing)  5 what is counted of it, packed: {bounds of latencies in ms, groups
 --          {name of the event, what became of it, 'live' or 'bulk' of what is delivered}, for each
@@ -142,18 +142,18 @@ end
 -- What a delivered one says of its user's flags: {when it was accepted, {{flag, word, JSON}, ...}}.
 -- 'raise' is always kept, 'note' while there is room, 'lift' ends one. What is newer stands.
 local FLAGS_MAX = 10000
-local function flag(said)
+local function flag(said, user)
   local accepted_at, marks = said[1], said[2]
   for _, mark in ipairs(marks) do
     local id, word, text = mark[1], mark[2], mark[3]
     local kept = redis.call('HGET', KEYS[28], id)
     local newer = kept and cjson.decode(kept).accepted_at > accepted_at
     if word == 'lift' then
-      if kept and not newer then redis.call('HDEL', KEYS[28], id) end
-    elseif word == 'raise' then
-      if not newer then redis.call('HSET', KEYS[28], id, text) end
-    elseif not kept and redis.call('HLEN', KEYS[28]) < FLAGS_MAX then
+      if kept and not newer then lift_flag(KEYS[28], KEYS[37], KEYS[38], id, user) end
+    elseif word == 'raise' and not newer
+      or word == 'note' and not kept and redis.call('HLEN', KEYS[28]) < FLAGS_MAX then
       redis.call('HSET', KEYS[28], id, text)
+      name_flag(KEYS[37], KEYS[38], id, user, accepted_at)
     end
   end
 end
@@ -197,7 +197,7 @@ local function record(partition, entry, verb, i, index)
       redis.call('HSET', KEYS[12], letter, payload)
       redis.call('ZADD', KEYS[13], moment, letter)
     elseif verb == 'delivered' and payload ~= '' then
-      flag(cmsgpack.unpack(payload))
+      flag(cmsgpack.unpack(payload), user)
     end
     if wait ~= '0' then
       for rule in wait:gmatch('%S+') do redis.call('HINCRBY', KEYS[30], rule, 1) end

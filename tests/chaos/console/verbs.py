@@ -9,7 +9,7 @@ from app.actions import Actions
 from app.clock import milliseconds
 from app.counters import tally
 from app.dead_letters import DeadLetters, Filter
-from app.flags import Flags
+from app.flags import PAGE_MAX, Flags, Place
 from app.log import Log
 from app.mapping import Rule
 from app.replays import Replays
@@ -126,7 +126,7 @@ def _replays(store: redis.Redis) -> Iterator[Verb]:
 
 def _kana(store: redis.Redis) -> Iterator[Verb]:
     unmapped, flags = UnmappedEvents(store, KANA.id), Flags(store, KANA.id)
-    middle = flags.page(None, 5_000).cursor
+    middle = _middle(flags)
     yield "unmapped", unmapped.page
     yield "unmapped, 500", lambda: unmapped.page(None, 500)
     yield "unmapped groups", unmapped.groups
@@ -136,6 +136,14 @@ def _kana(store: redis.Redis) -> Iterator[Verb]:
     yield "flags", lambda: flags.page(None, 50)
     yield "flags, deep", lambda: flags.page(middle, 50)
     yield "flags of a user", lambda: flags.page(None, 50, "u-1")
+
+
+def _middle(flags: Flags) -> Place | None:
+    """A cursor behind about half of the flags."""
+    after = None
+    for _ in range(flags.count() // 2 // PAGE_MAX):
+        after = flags.page(after, PAGE_MAX).cursor
+    return after
 
 
 def _traces(store: redis.Redis) -> Iterator[Verb]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import redis
 import requests
 import uvicorn
 from fastapi import FastAPI
@@ -87,18 +88,21 @@ class Client(requests.Session):
         return status, str(fault["code"]), fault["field"]
 
 
+def desk_of(store: redis.Redis, store_url: str) -> Desk:
+    told = settings(store_url)
+    return Desk(store, told, Door(told.operators), Watch(store, told), Discards())
+
+
 @contextmanager
 def serving(store_url: str) -> Iterator[Client]:
     """The API behind its guard; its discards end with it."""
-    told = settings(store_url)
     with connect(store_url) as store:
-        watch, discards = Watch(store, told), Discards()
-        desk = Desk(store, told, Door(told.operators), watch, discards)
+        desk = desk_of(store, store_url)
         application = api(desk)
         with _listening(Guard(application, desk.door)) as address:
             with Client(address, application) as client:
                 yield client
-            discards.close()
+            desk.discards.close()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from app.operating.announced import announced, discard_announced, letters, outco
 from app.operating.discards import Discard, Discards
 from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
 from app.operating.refusals import Absent, Code, Conflict, Refused, Wrong
-from app.operating.targets import DiscardSurvey, described
+from app.operating.targets import DiscardSurvey, described, named
 
 __all__ = [
     "Absent",
@@ -23,6 +23,7 @@ __all__ = [
     "described",
     "discard_announced",
     "letters",
+    "named",
     "outcome",
     "participle",
 ]

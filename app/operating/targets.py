@@ -66,6 +66,11 @@ def target(letters: DeadLetters, chosen: Chosen, survey: DiscardSurvey) -> Targe
     return Target(about, partial(letters.discard_all, chosen, survey.before))
 
 
+def named(about: str) -> list[str]:
+    """The ids that the record of a discard names, at most ten. Pure."""
+    return about.rpartition(": ")[2].partition(" and ")[0].split(", ")
+
+
 def _bounded(ids: Sequence[str]) -> Sequence[str]:
     if len(ids) > IDS_MAX:
         told = f"expected at most {IDS_MAX:,} ids, found {len(ids):,}; use a filter instead"

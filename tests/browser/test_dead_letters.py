@@ -231,6 +231,20 @@ def test_a_letter_that_is_gone_says_what_became_of_it(
     expect(page.get_by_text("There is no dead letter dev at kable.")).to_be_visible()
 
 
+def test_an_edit_of_an_event_too_long_to_be_compared_shows_both_sides(
+    page: Page, console: Console, store: redis.Redis
+) -> None:
+    letters = fill(console, store, 1)
+    [letter] = letters.page(Filter()).items
+    event = {"type": "track", "messageId": "m-0", "properties": {"n": [*range(600)]}}
+    letters.edit(letter.id, json.dumps(event).encode(), ("track",))
+    page.goto(f"/dead-letters/kable/{letter.id}")
+    expect(page.get_by_text("An event of more than 500 lines is not compared")).to_be_visible()
+    page.get_by_text("You sent, before it was edited").click()
+    expect(page.get_by_text('"delta": 0')).to_be_visible()
+    expect(page.get_by_text("599", exact=True)).to_be_visible()
+
+
 def test_who_may_only_read_sees_no_verbs(
     console: Console, visit: Visit, store: redis.Redis
 ) -> None:

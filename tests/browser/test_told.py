@@ -31,6 +31,12 @@ def test_what_was_refused_is_shown_as_text_with_its_meaning(
     expect(page.get_by_text("12345678901234567890.10")).to_be_visible()
 
 
+def test_what_was_refused_is_shown_however_deep_it_nests(page: Page, store: redis.Redis) -> None:
+    refuse(store, "nested_too_deep", "[" * 1_500 + "]" * 1_500)
+    page.goto("/rejections")
+    expect(page.get_by_text("[" * 100)).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [

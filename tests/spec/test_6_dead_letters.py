@@ -3,11 +3,16 @@
 import pytest
 import redis
 
+from app.actions import Actions
+from app.console.desk import Desk
+from app.console.letters.asked import asked
+from app.console.letters.finding import Found, found_letter
 from app.dead_letters import DeadLetters, Filter, Neighbours, neighbours, trends
 from app.log import Log
 from app.replays import Replays
 from app.settings import DestinationSettings
 from tests.burying import FAULTS, Fault, bury
+from tests.consoling import KABLE, desk_of
 from tests.told import Clock
 
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4)
@@ -27,6 +32,11 @@ def log(store: redis.Redis, clock: Clock) -> Log:
 @pytest.fixture
 def letters(store: redis.Redis, clock: Clock) -> DeadLetters:
     return DeadLetters(store, ACCOUNT, clock)
+
+
+@pytest.fixture
+def desk(store: redis.Redis, store_url: str) -> Desk:
+    return desk_of(store, store_url)
 
 
 def by_turns(number: int) -> Fault:
@@ -94,3 +104,14 @@ def test_a_count_that_scans_says_how_far_it_is_and_can_be_ended(
     assert heard
     with pytest.raises(ZeroDivisionError):
         letters.count(filter_, looked=lambda _: 1 // 0)
+
+
+def test_only_the_whole_id_of_a_letter_finds_what_became_of_it(
+    store: redis.Redis, desk: Desk
+) -> None:
+    record = Actions(store, "kable").record
+    record("ann", "discarded", 12, "user 7-1-0.1: 31-1-0.1a, 8-1-0.1 and 10 more")
+    whole = found_letter(desk, KABLE, "8-1-0.1", asked({}, []))
+    assert whole.action is not None
+    for other in ("1-1-0.1", "31-1-0.1", "7-1-0.1"):
+        assert found_letter(desk, KABLE, other, asked({}, [])) == Found()

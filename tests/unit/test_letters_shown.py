@@ -8,7 +8,7 @@ import pytest
 from app.console.letters.asked import Fault, asked
 from app.console.letters.checking import Checked, checked
 from app.console.letters.deciding import is_typed
-from app.console.letters.exchange import Step, differences, pretty, timeline
+from app.console.letters.exchange import Step, timeline
 from app.console.letters.shown import bars, lately, normalised
 from app.console.pages.dead_letters import Letters, told
 from app.console.pages.replays import died_again, progress
@@ -85,27 +85,12 @@ def test_an_edited_event_is_checked_before_it_is_saved(text: str, found: Checked
     assert checked(text, TRIED, KINDS["kana"], KANA) == found
 
 
-def test_an_event_is_put_into_lines_with_its_values_untouched() -> None:
-    assert pretty(b'{"n":12345678901234567890123,"e":1e5,"t":"\\u00e9"}') == (
-        '{\n  "n": 12345678901234567890123,\n  "e": 1e5,\n  "t": "\\u00e9"\n}'
-    )
-    assert pretty(b"\xff no JSON") == "� no JSON"
-
-
 def test_a_timeline_tells_attempts_and_what_lies_between_them() -> None:
     opened = Opened("0-1-0", 9_000_000, letter(TRIED, "rejected", "refused", 9_000), TRIED)
     assert timeline(opened) == [
         Step("1970-01-01 00:00:00", "accepted"),
         Step("1970-01-01 00:00:02", "attempt 1", "2 s", "answer 400", "refused", "30 ms"),
         Step("1970-01-01 00:00:09", "buried: rejected", "6 s"),
-    ]
-
-
-def test_an_edit_is_shown_by_the_lines_that_differ() -> None:
-    assert differences(b'{"a":1,"b":2}', b'{"a":1,"b":3}')[-3:] == [
-        ("removed", '-  "b": 2'),
-        ("added", '+  "b": 3'),
-        ("same", " }"),
     ]
 
 

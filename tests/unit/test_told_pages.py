@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.console.codes import CODES
 from app.console.pages.actions import begun, row
-from app.console.pages.rejections import Sample, indented, rows, told
+from app.console.pages.rejections import Sample, rows, told
 from app.console.pages.settings import tables
 from app.counters import Tally
 from app.settings.told import Told
@@ -34,11 +34,6 @@ def test_a_sample_is_told_also_when_it_is_none() -> None:
         Sample("t", "m", "{}"),
         Sample(event="\ufffd"),
     ]
-
-
-def test_an_event_is_indented_as_it_came_and_one_that_was_cut_stays_as_it_is() -> None:
-    assert indented('{"n":1.10,"a":[]}') == '{\n  "n": 1.10,\n  "a": []\n}'
-    assert indented('{"n":1.1') == '{"n":1.1'
 
 
 def test_settings_are_told_by_table_and_a_secret_only_that_it_is_set() -> None:

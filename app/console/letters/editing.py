@@ -6,7 +6,7 @@ from typing import Any, Final
 from nicegui import ui
 
 from app.console.letters.checking import Checked, checked
-from app.console.letters.exchange import pretty
+from app.console.lines import pretty
 from app.console.widgets import button, section
 from app.dead_letters import Opened
 from app.destination import Destination

@@ -1,20 +1,20 @@
 """What was sent and what came back, side by side, and how an event was edited."""
 
 from collections.abc import Sequence
-from difflib import unified_diff
-from itertools import islice
 from typing import Final, NamedTuple
 
-import msgspec
 from nicegui import ui
 
 from app.console.letters.shown import moment
+from app.console.lines import COMPARED_MAX, pretty
 from app.console.widgets import code, length, nothing, section
 from app.dead_letters import Opened
 
-LINES_MAX: Final = 400
 SHOWN_MS: Final = 1_000
-KINDS: Final = {"+": "added", "-": "removed", "@": "place"}
+TOO_MANY: Final = (
+    f"An event of more than {COMPARED_MAX:,} lines is not compared: it stands above as it is now, "
+    "and below as it was."
+)
 
 
 class Step(NamedTuple):
@@ -47,22 +47,6 @@ def timeline(opened: Opened) -> list[Step]:
         last = one.at + one.took
     buried = f"buried: {letter.reason}"
     return [*steps, Step(moment(letter.buried_at), buried, _wait(last, letter.buried_at))]
-
-
-def differences(before: bytes, after: bytes) -> list[tuple[str, str]]:
-    """The lines that differ, each with what it is: added, removed, place or same. Pure."""
-    lines = unified_diff(pretty(before).splitlines(), pretty(after).splitlines(), lineterm="", n=2)
-    found = islice((line for line in lines if not line.startswith(("---", "+++"))), LINES_MAX)
-    return [(KINDS.get(line[:1], "same"), line) for line in found]
-
-
-def pretty(text: bytes | str) -> str:
-    """JSON in lines, its values untouched; what is no JSON as it is. Pure."""
-    told = text.decode(errors="replace") if isinstance(text, bytes) else text
-    try:
-        return msgspec.json.format(told, indent=2)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return told
 
 
 def show_timeline(steps: Sequence[Step]) -> None:
@@ -102,17 +86,19 @@ def show_exchange(opened: Opened) -> None:
                 code(pretty(last.response))
 
 
-def show_edits(opened: Opened) -> None:
-    """What an operator made of the event, where one did."""
-    tried = opened.delivery
-    if tried.original is None:
+def show_edits(original: bytes | None, differ: Sequence[tuple[str, str]] | None) -> None:
+    """What an operator made of the event, where one did; `differ` are the lines, if compared."""
+    if original is None:
         return
     section("What was edited")
-    with ui.element("div").classes("relay-code relay-diff"):
-        for kind, line in differences(tried.original, tried.event):
-            ui.label(line).classes(f"relay-{kind}")
+    if differ is None:
+        nothing(TOO_MANY)
+    else:
+        with ui.element("div").classes("relay-code relay-diff"):
+            for kind, line in differ:
+                ui.label(line).classes(f"relay-{kind}")
     with ui.expansion("You sent, before it was edited").classes("relay-wide"):
-        code(pretty(tried.original))
+        code(pretty(original))
 
 
 def _panel(title: str) -> ui.element:

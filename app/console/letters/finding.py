@@ -1,5 +1,6 @@
 """Finds a letter that an address names, or what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +10,11 @@ from app.actions import KEPT, Action, Actions
 from app.console.desk import Desk
 from app.console.letters.asked import Asked
 from app.console.letters.shown import letter_path, moment
+from app.console.lines import differences
 from app.console.widgets import nothing
 from app.dead_letters import Burial, BuriedAgain, DeadLetters, Neighbours, Opened, neighbours
+from app.delivery import Delivery
+from app.operating import named
 from app.replays import Replay, Replays
 from app.settings import DestinationSettings
 
@@ -21,10 +25,14 @@ ALONE: Final = Neighbours(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A letter with what lies beside it, or what became of one that is not there."""
+    """A letter with what lies beside it, or what became of one that is not there.
+
+    `differ` are the lines in which an operator changed its event; None where nobody compared it.
+    """
 
     opened: Opened | None = None
     beside: Neighbours = ALONE
+    differ: Sequence[tuple[str, str]] | None = None
     again: str = ""
     replay: Replay | None = None
     action: Action | None = None
@@ -38,9 +46,14 @@ def found_letter(desk: Desk, account: DestinationSettings, letter: str, wish: As
     except BuriedAgain as again:
         return Found(again=again.now.id)
     if opened is not None:
-        return Found(opened, neighbours(letters, wish.filter, opened.at))
+        return Found(opened, neighbours(letters, wish.filter, opened.at), _differ(opened.delivery))
     burial = Burial.named(letter)
     return Found() if burial is None else _fate(desk, account, burial)
+
+
+def _differ(delivery: Delivery) -> Sequence[tuple[str, str]] | None:
+    original = delivery.original
+    return None if original is None else differences(original, delivery.event)
 
 
 def _fate(desk: Desk, account: DestinationSettings, burial: Burial) -> Found:
@@ -49,7 +62,7 @@ def _fate(desk: Desk, account: DestinationSettings, burial: Burial) -> Found:
     discards = (one for one in actions.newest(KEPT) if one.what.startswith("discarded"))
     return Found(
         replay=replays.taking(burial.id),
-        action=next((one for one in discards if burial.id in one.about), None),
+        action=next((one for one in discards if burial.id in named(one.about)), None),
         since=tuple(one for one in replays.newest() if one.before > burial.at)[-SINCE_MAX:],
     )
 

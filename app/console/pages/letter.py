@@ -1,7 +1,7 @@
 """One dead letter: what failed and why, what was sent and what came back, and what to do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from nicegui import ui
@@ -56,7 +56,9 @@ def register(desk: Desk) -> None:
             elif found.opened is None:
                 show_gone(account.id, letter, found, wish)
             else:
-                _Letter(desk, shared, operator, account, wish, found.opened).show(found.beside)
+                _Letter(desk, shared, operator, account, wish, found.opened).show(
+                    found.beside, found.differ
+                )
 
 
 class _Letter:
@@ -76,7 +78,7 @@ class _Letter:
         self._wish, self._opened = wish, opened
         self._verbs = operating.Operator(desk.store, desk.settings, operator.name)
 
-    def show(self, beside: Neighbours) -> None:
+    def show(self, beside: Neighbours, differ: Sequence[tuple[str, str]] | None) -> None:
         letter = self._opened.letter
         with ui.row().classes("relay-head"):
             ui.link("All dead letters", self._wish.there(PATH))
@@ -93,7 +95,7 @@ class _Letter:
         section("Attempts")
         show_timeline(timeline(self._opened))
         show_exchange(self._opened)
-        show_edits(self._opened)
+        show_edits(self._opened.delivery.original, differ)
 
     def _facts(self) -> Mapping[str, tuple[str, str]]:
         """What is known of it, and where it leads."""

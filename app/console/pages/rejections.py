@@ -11,6 +11,7 @@ from starlette.requests import Request
 from app.console.codes import meaning
 from app.console.desk import Desk
 from app.console.frame import framed
+from app.console.lines import pretty
 from app.console.live import Live
 from app.console.widgets import Row, address, choice, code, fault, nothing, section, table, whole
 from app.counters import Tally, samples, tally
@@ -66,17 +67,6 @@ def told(kept: Sequence[bytes]) -> list[Sample]:
     return [_sample(one) for one in kept]
 
 
-def indented(event: str) -> str:
-    """The event with a line for each member, where it is whole JSON. Pure.
-
-    What was cut stands as it came, and so do numbers.
-    """
-    try:
-        return msgspec.json.format(event, indent=2)
-    except msgspec.DecodeError:
-        return event
-
-
 def chosen(found: Sequence[Row], asked: str) -> Sequence[Row]:
     """Of which samples are shown: the code that is asked for, or the most frequent one. Pure."""
     return [row for row in found if row["code"] == asked] if asked else found[:1]
@@ -99,7 +89,7 @@ def _show(found: Sequence[Row], kept: Sequence[tuple[Row, list[Sample]]], asked:
             with ui.element("article").classes("relay-refused"):
                 ui.label(f"{sample.at} · {sample.message}")
                 if sample.event:
-                    code(indented(sample.event))
+                    code(pretty(sample.event))
 
 
 def _row(source: str, word: str, count: int) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ from typing import Final
 from nicegui import ui
 
 from app import items
-from app.console.letters.exchange import pretty
+from app.console.lines import pretty
 from app.console.widgets import address, code, nothing, table
 from app.ledger import Day
 from app.settings import Settings

@@ -9,8 +9,8 @@ from nicegui import ui
 
 from app import operating
 from app.console.desk import Desk
-from app.console.letters.exchange import pretty
 from app.console.letters.shown import moment
+from app.console.lines import pretty
 from app.console.rules.conditions import Conditions
 from app.console.rules.typed import TypedRule
 from app.console.session import Operator

@@ -29,7 +29,7 @@ MANY: Final = 1_000
 LOOK_EVERY_S: Final = 0.3
 NAME_THEM: Final = "choose them, or filter by the reason unconfirmed, to replay them too"
 DISCARD: Final = {"discarded": "Discard", "delivered": "Discard as delivered"}
-DELIVERED: Final = "They count as delivered from now on, for the destination has them."
+DELIVERED: Final = "They count as delivered from now on, for the destination has them"
 
 Found = TypeVar("Found")
 

@@ -1,4 +1,4 @@
-"""The page for Prometheus, docs/operations.md, the alerts and the dashboard speak of the same."""
+"""The page for Prometheus, docs/metrics.md, the alerts and the dashboard speak of the same."""
 
 import json
 import re
@@ -14,14 +14,14 @@ from app.metrics import MEASURES, exposition
 from app.settings import Settings, SourceSettings
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs" / "operations.md"
+DOCS = ROOT / "docs" / "metrics.md"
 RULES = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}
 
 
 class Row(NamedTuple):
-    """A metric in the table of docs/operations.md."""
+    """A metric in the table of docs/metrics.md."""
 
     labels: tuple[str, ...]
     alerts: set[str]

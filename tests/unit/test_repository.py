@@ -84,8 +84,18 @@ def test_plain_make_lists_every_target_that_the_readme_names() -> None:
 
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
 def test_every_link_of_the_documentation_leads_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+        found = page.parent / link if link else page
+        assert found.exists(), link
+        assert not anchor or anchor in anchors(found), f"{link}#{anchor}"
+    for picture in re.findall(r'<img src="([^"]+)"', page.read_text()):
+        assert (page.parent / picture).exists(), picture
+
+
+def anchors(page: Path) -> list[str]:
+    """Those of its headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
 
 
 def test_every_key_of_the_store_is_documented_and_every_documented_one_exists() -> None:
@@ -94,9 +104,9 @@ def test_every_key_of_the_store_is_documented_and_every_documented_one_exists() 
     assert {name for name in names if not name.startswith("relay:")} == set(DESTINATION_KEYS)
 
 
-def explained(title: str) -> set[str]:
-    """The names in the first columns of a section's tables in docs/operations.md."""
-    section = text("docs/operations.md").split(f"## {title}\n")[1].split("\n## ")[0]
+def explained(title: str, page: str = "operations") -> set[str]:
+    """The names in the first columns of a section's tables."""
+    section = text(f"docs/{page}.md").split(f"## {title}\n")[1].split("\n## ")[0]
     cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
@@ -114,12 +124,12 @@ def test_every_line_of_the_log_is_explained_and_every_explained_one_is_written()
     modules = [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/*.py")]
     call = r'log(?:ger)?\.(?:info|warning|error|exception)\(\s*"([a-z_]+\.[a-z_]+)"'
     written = {event for path in modules for event in re.findall(call, path.read_text())}
-    documented = {name for name in explained("Log lines") if "." in name}
+    documented = {name for name in explained("Log lines", "logs") if "." in name}
     assert documented == written
 
 
 def test_every_verb_of_a_pump_is_explained() -> None:
-    assert set(get_args(Verb)) <= explained("Log lines")
+    assert set(get_args(Verb)) <= explained("Log lines", "logs")
 
 
 def commands(app: Typer) -> Iterator[str]:

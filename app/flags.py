@@ -14,7 +14,7 @@ from app.scripts import Scripts
 
 ID_BYTES = 8
 PAGE_MAX = 500
-NAMED_AT_ONCE = 300
+NAMED_AT_ONCE = 50
 
 
 class Flagged(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ Verb = Literal[settled.Finish, "retry", "block", "behind", "bury", "park", "unma
 
 SETTLED_COST_MAX = 500
 KEPT_COSTS = 4
+FLAGGED_COSTS = 20  # three keys grow with a flag, each now and then by a step that takes ms
 
 
 class StaleLease(Exception):
@@ -147,12 +148,13 @@ class Settlement:
 def portions(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]]:
     """In portions that the store records in a few milliseconds: meanwhile it answers nobody else.
 
-    What it has to keep costs it about four times as much as what is finished.
+    What it has to keep costs it about four times as much as what is finished, and what is
+    finished with flags at times twenty.
     """
     portion: list[Settlement] = []
     cost = 0
     for one in settlements:
-        own = KEPT_COSTS if one.payload or one.letter else 1
+        own = _cost(one)
         if portion and cost + own > SETTLED_COST_MAX:
             yield portion
             portion, cost = [], 0
@@ -160,6 +162,12 @@ def portions(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]
         cost += own
     if portion:
         yield portion
+
+
+def _cost(one: Settlement) -> int:
+    if one.verb == "delivered" and one.payload:
+        return FLAGGED_COSTS
+    return KEPT_COSTS if one.payload or one.letter else 1
 
 
 @dataclass(frozen=True, slots=True)

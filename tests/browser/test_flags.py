@@ -66,3 +66,16 @@ def test_a_destination_or_a_cursor_that_is_none_is_named(page: Page) -> None:
     expect(page.get_by_role("alert")).to_have_text("destination: expected one of kana")
     page.goto("/flags?cursor=x")
     expect(page.get_by_role("alert")).to_contain_text("cursor: expected a cursor")
+
+
+def test_flags_are_counted_and_paged_through(page: Page, store: redis.Redis) -> None:
+    many = [Flagged(f"u-{n}", "email", "a", "b", "", "", f"m-{n}", 9 + n) for n in range(1_000)]
+    kept = {one.id: msgspec.json.encode(one) for one in many}
+    store.hset(destination_key("kana", "flags"), mapping=kept)
+    page.goto("/flags")
+    expect(page.get_by_text("100 of 1,003, the newest first")).to_be_visible()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("u-999")
+    page.get_by_role("link", name="Older ones").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("u-899")
+    page.get_by_role("link", name="The newest").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("u-999")

@@ -10,12 +10,14 @@ HEAD = Head(0, "log", "1-1", DELIVERY)
 DONE = Settlement(HEAD, "delivered")
 BURIED = Settlement(HEAD, "bury", payload=b"p", letter=b"l")
 PUT_OFF = Settlement(HEAD, "retry", 1_000, b"p")
+FLAGGED = Settlement(HEAD, "delivered", payload=b"p")
 
 
 def test_what_the_store_has_to_keep_is_settled_in_smaller_portions() -> None:
     assert [len(some) for some in portions([DONE] * 1_001)] == [500, 500, 1]
     assert [len(some) for some in portions([BURIED] * 251)] == [125, 125, 1]
     assert [len(some) for some in portions([PUT_OFF] * 100 + [DONE] * 101)] == [200, 1]
+    assert [len(some) for some in portions([FLAGGED] * 26)] == [25, 1]
     assert list(portions([])) == []
 
 

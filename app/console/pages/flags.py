@@ -128,7 +128,7 @@ class _Listed:
         if self._table is None:
             self._make()
         rows = [row(items.flag(self._destination, one)) for one in page.flags]
-        self._count.set_text(f"{len(rows):,} of {total:,}, the newest first")
+        self._count.set_text(counted(len(rows), total, self._user))
         self._nothing.set_visibility(not rows)
         self._some.set_visibility(bool(rows))
         if self._table is not None:
@@ -141,8 +141,9 @@ class _Listed:
 
     def _make(self) -> None:
         whose = f" for user {self._user}" if self._user else ""
+        older = "older " if self._after else ""
         with ui.column() as self._nothing:
-            nothing(f"Nothing has to be done by hand at {self._destination}{whose}.")
+            nothing(f"Nothing {older}has to be done by hand at {self._destination}{whose}.")
         with ui.column().classes("relay-part") as self._some:
             with ui.row().classes("relay-head"):
                 self._count = ui.label().classes("relay-note")
@@ -150,6 +151,9 @@ class _Listed:
                     self._all = button("Resolve", self._resolve_chosen, "done_all")
             self._table = self._flags()
             self._older = ui.link("Older ones")
+        if self._after:
+            newest = address("/flags", destination=self._destination, user=self._user)
+            ui.link("The newest", newest)
 
     def _flags(self) -> ui.table:
         table = ui.table(
@@ -189,6 +193,12 @@ class _Listed:
 
 def question(count: int) -> str:
     return "Resolve this flag?" if count == 1 else f"Resolve these {count:,} flags?"
+
+
+def counted(shown: int, total: int, user: str) -> str:
+    if user:
+        return f"{shown:,} of user {user}, the newest first; {total:,} in all"
+    return f"{shown:,} of {total:,}, the newest first"
 
 
 def outcome(flags: Sequence[object], missing: Collection[str]) -> str:

@@ -46,7 +46,7 @@ kind = "kana"
 base_url = "http://127.0.0.1:9"
 api_key = "prv_test_00000000000000000000000000000000"
 """
-MESSAGES = ("r-100000", "q-100001", "m-5", "n-77", "f-9999", "nothing")
+MESSAGES = ("r-100000", "q-100001", "m-5", "n-77", "f-199999", "nothing")
 STREAMED = "/api/destinations/{destination}/dead-letters/export"
 
 

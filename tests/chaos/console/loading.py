@@ -52,7 +52,7 @@ class Amounts:
     letters: int = 1_000_000
     retries: int = 500_000
     unmapped: int = 50_000
-    flags: int = 10_000
+    flags: int = 200_000
     actions: int = 1_000
     replays: int = 100
 

@@ -154,7 +154,7 @@ def _traces(store: redis.Redis) -> Iterator[Verb]:
         ("queued behind, its user", KANA, Wanted("q-100001", user="q-20000")),
         ("dead", KABLE, Wanted("m-5")),
         ("unmapped", KANA, Wanted("n-77")),
-        ("finished", KANA, Wanted("f-9999")),
+        ("finished", KANA, Wanted("f-199999")),
         ("finished long ago", KANA, Wanted("f-9")),
         ("unknown", KABLE, Wanted("nothing")),
         ("unknown, a user", KABLE, Wanted("nothing", user="u-many")),

@@ -1,5 +1,6 @@
 """What every page and endpoint of the console works with."""
 
+import asyncio
 from dataclasses import dataclass
 
 import redis
@@ -7,7 +8,8 @@ import redis
 from app.console.session import Door
 from app.console.watch import Watch
 from app.operating import Discards
-from app.settings import Settings
+from app.overview import known
+from app.settings import DestinationSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,8 @@ class Desk:
     door: Door
     watch: Watch
     discards: Discards
+
+    async def accounts(self) -> dict[str, DestinationSettings]:
+        """The destinations of the settings, and the orphans that the store knows, by their ids."""
+        found = await asyncio.to_thread(known, self.store, self.settings)
+        return {one.id: one for one in found}

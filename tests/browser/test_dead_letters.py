@@ -14,6 +14,7 @@ from app.actions import Actions
 from app.append import Admission
 from app.dead_letters import DeadLetters, Filter
 from app.log import Log
+from app.settings import DestinationSettings
 from tests.browser.conftest import VIEWER, Console, Relay, Visit
 from tests.burying import bury, bury_logged
 from tests.processes import wait_until
@@ -91,7 +92,9 @@ def test_all_that_match_are_replayed_with_progress_and_a_replay_is_cancelled(
         page = visit(relay.console)
         page.goto("/dead-letters?destination=kable&user=stuck")
         page.get_by_role("button", name="Replay all…").click()
-        expect(page.get_by_role("dialog")).to_contain_text("Replay 12 dead letters of kable?")
+        expect(page.get_by_role("dialog")).to_contain_text(
+            "Replay 12 dead letters of kable (user stuck)?"
+        )
         page.get_by_label("Letters a second at most").fill("1")
         say(page, "Replay")
         expect(page.get_by_text(re.compile("running: [1-9] of 12 replayed"))).to_be_visible()
@@ -144,17 +147,19 @@ def test_a_discard_goes_on_when_its_page_is_closed(
 def test_a_discard_that_is_stopped_says_how_far_it_came(
     page: Page, console: Console, store: redis.Redis
 ) -> None:
-    letters = fill(console, store, 10_000)
+    letters = fill(console, store, 4_000)
     page.goto("/dead-letters?destination=kable&reason=rejected")
     page.get_by_role("button", name="Discard all…").click()
-    page.get_by_label("Type 9,000 to go on").fill("9000")
+    page.get_by_label("Type 3,600 to go on").fill("3600")
+    store.client_pause(60_000, all=False)  # nothing is written before somebody could say Stop
     say(page, "Discard")
     say(page, "Stop")
+    store.client_unpause()
     expect(
-        page.get_by_text(re.compile("^Stopped: .* of 9,000 discarded for good"))
+        page.get_by_text(re.compile("^Stopped: .* of 3,600 discarded for good"))
     ).to_be_visible()
     [done] = Actions(store, "kable").newest()
-    assert done.count == 10_000 - letters.count(Filter())
+    assert done.count == 4_000 - letters.count(Filter())
 
 
 def test_unconfirmed_letters_are_let_go_of_once_their_number_is_typed(
@@ -202,6 +207,27 @@ def test_the_filter_stands_in_the_address_and_says_what_is_wrong_with_it(
     page.get_by_role("button", name="Find").click()
     page.wait_for_url("**/dead-letters?*user=u-4*")
     expect(page.get_by_role("cell", name="u-4", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/dead-letters", "/unconfirmed"])
+def test_all_that_match_are_left_alone_while_the_filter_is_at_fault(
+    page: Page, console: Console, store: redis.Redis, path: str
+) -> None:
+    fill(console, store, 20)
+    page.goto(f"{path}?destination=kable&reason=rejectd&since=yesterday")
+    expect(page.get_by_text("these are more without reason, since")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile(" all"))).to_have_count(0)
+    page.goto(f"{path}?destination=kable")
+    expect(page.get_by_role("button", name=re.compile(" all"))).to_have_count(3)
+
+
+def test_letters_of_an_orphan_are_let_go_of_and_not_replayed(
+    page: Page, store: redis.Redis
+) -> None:
+    bury(Log(store, DestinationSettings(id="old", kind="kable")), 1)
+    page.goto("/dead-letters?destination=old")
+    expect(page.get_by_role("button", name="Discard all…")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Replay"))).to_have_count(0)
 
 
 def test_a_letter_leads_to_the_next_one_of_its_filter(

@@ -7,7 +7,7 @@ import pytest
 
 from app.console.letters.asked import Fault, asked
 from app.console.letters.checking import Checked, checked
-from app.console.letters.deciding import is_typed
+from app.console.letters.deciding import is_typed, named
 from app.console.letters.exchange import Step, timeline
 from app.console.letters.shown import bars, lately, normalised
 from app.console.pages.dead_letters import Letters, told
@@ -145,3 +145,11 @@ def test_periods_are_told_in_which_usage_can_lie() -> None:
     periods = [Period(may, june, 7), Period(june, july, 1_115)]
     assert periods_told(periods, june) == "1,115 from 2026-06-01 to 2026-07-01"
     assert periods_told(periods, july) == "no period since then"
+
+
+def test_a_question_names_the_filter_that_takes_all() -> None:
+    assert named(2, "kable", Filter(user="u", reason="rejected")) == (
+        "2 dead letters of kable (reason rejected, user u)"
+    )
+    assert named(2, "kable", Filter()) == "2 dead letters of kable (all)"
+    assert named(1, "kable", ["1-1-0.1"]) == "1 dead letter of kable"

@@ -11,12 +11,13 @@ from app import operating
 from app.console.desk import Desk
 from app.console.session import Operator
 from app.console.widgets import whole
-from app.dead_letters import End
+from app.dead_letters import End, Filter
 from app.operating import (
     Conflict,
     Discard,
     Discards,
     announced,
+    described,
     discard_announced,
     letters,
     participle,
@@ -43,7 +44,7 @@ async def replay(
 ) -> Replay | None:
     """The replay that was begun; None when the operator thought better of it. Raises Refused."""
     verbs = operating.Operator(desk.store, desk.settings, operator.name)
-    account = verbs.account(destination)
+    account = await asyncio.to_thread(verbs.account, destination)
     with _dialog() as dialog:
         survey = await dialog.work(
             "Counting…", lambda heard: verbs.replay_survey(destination, chosen, heard)
@@ -54,7 +55,8 @@ async def replay(
             raise Conflict("nothing_to_replay", nothing(survey))
         rate = default_rate(account)
         told = [*announced(survey, account, rate, NAME_THEM)][1:]
-        with dialog.question(f"Replay {letters(survey.count)} of {destination}?", told):
+        which = named(survey.count, destination, chosen)
+        with dialog.question(f"Replay {which}?", told):
             pace = ui.number("Letters a second at most", value=rate, min=1, max=RATE_MAX)
             pace.props("dense outlined").set_visibility(survey.count > 1)
         if not await dialog.agreed("Replay", survey.count, survey.unconfirmed):
@@ -77,8 +79,8 @@ async def discard(
         if not survey.count:
             raise Conflict("nothing_to_discard", "no dead letter matches")
         told = [discard_announced(survey, end, "will be"), DELIVERED if end == "delivered" else ""]
-        question = f"{DISCARD[end]}: {letters(survey.count)} of {destination}?"
-        with dialog.question(question, filter(None, told)):
+        which = named(survey.count, destination, chosen)
+        with dialog.question(f"{DISCARD[end]}: {which}?", filter(None, told)):
             pass
         if not await dialog.agreed(DISCARD[end], survey.count, survey.unconfirmed):
             return ""
@@ -88,7 +90,14 @@ async def discard(
             lambda heard: _follow(desk.discards, begun.id, heard),
             survey.count,
         )
-        return _came_of(desk.discards.cancel(begun.id) or begun, end)
+        ended = await asyncio.to_thread(desk.discards.cancel, begun.id)  # waits for it
+        return _came_of(ended or begun, end)
+
+
+def named(count: int, destination: str, chosen: Chosen) -> str:
+    """How many letters, and which: the filter that takes all of them in words. Pure."""
+    filter_ = f" ({described(chosen)})" if isinstance(chosen, Filter) else ""
+    return f"{letters(count)} of {destination}{filter_}"
 
 
 def _follow(discards: Discards, id_: str, heard: Callable[[int], None]) -> None:

@@ -23,7 +23,6 @@ from app.console.session import Operator
 from app.console.widgets import choice, counted, nothing, section, whole
 from app.dead_letters import Buried, DeadLetters, Group, merged, trends
 from app.dead_letters.trends import GROUPS_MAX
-from app.overview import known
 from app.settings import DestinationSettings
 
 PATH: Final = "/dead-letters"
@@ -76,9 +75,7 @@ def register(desk: Desk) -> None:
 
     @ui.page(PATH, response_timeout=20)
     async def page(request: Request) -> None:
-        accounts = {
-            one.id: one for one in await asyncio.to_thread(known, desk.store, desk.settings)
-        }
+        accounts = await desk.accounts()
         wish = asked(request.query_params, accounts)
         chosen = list(accounts.values())
         if wish.destination is not None:
@@ -202,7 +199,7 @@ def _letters(
     acting = None
     if not operator.read_only and (found.found or found.cursor):
         of = {one.id: destination for destination, one in found.found}
-        acting = Acting(desk, operator, of, destination, wish.filter)
+        acting = Acting(desk, operator, of, destination, wish.filter, wish.faults)
         acting.show()
     if found.found:
         rows = [letter_row(destination, one, wish) for destination, one in found.found]

@@ -28,7 +28,6 @@ from app.dead_letters import (
     message_id,
 )
 from app.destinations import KINDS
-from app.overview import known
 from app.rules import Rules
 from app.settings import DestinationSettings
 
@@ -40,9 +39,7 @@ def register(desk: Desk) -> None:
 
     @ui.page(PATH + "/{destination}/{letter}", response_timeout=20)
     async def page(request: Request, destination: str, letter: str) -> None:
-        accounts = {
-            one.id: one for one in await asyncio.to_thread(known, desk.store, desk.settings)
-        }
+        accounts = await desk.accounts()
         wish = asked(request.query_params, accounts)
         account = accounts.get(destination)
         found = Found()

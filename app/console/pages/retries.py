@@ -1,6 +1,5 @@
 """Retries: what is tried again, the next first, and for which errors."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -16,7 +15,6 @@ from app.console.listing import Column, listing
 from app.console.live import Shared
 from app.console.retrying import PATH, Grouped, Listed, Wish, read, row, wished
 from app.console.widgets import address, choice, fault, nothing, section, whole
-from app.overview import known
 
 EVERY_S: Final = 5.0
 ALL: Final = "All"
@@ -44,9 +42,7 @@ def register(desk: Desk) -> None:
 
     @ui.page(PATH, response_timeout=20)
     async def page(request: Request) -> None:
-        accounts = {
-            one.id: one for one in await asyncio.to_thread(known, desk.store, desk.settings)
-        }
+        accounts = await desk.accounts()
         wish = wished(request.query_params, list(accounts))
         chosen = [*accounts.values()]
         if wish.destination is not None:

@@ -23,7 +23,6 @@ from app.console.widgets import NONE, button, choice, length, nothing, section, 
 from app.dead_letters import DeadLetters, Filter, Opened
 from app.destination import Counted, CountFailed, CountsByFeature, Period, Usage
 from app.destinations import KINDS
-from app.overview import known
 from app.reconcile import Counterpart, count_by_feature
 from app.segment import Event
 from app.settings import DestinationSettings
@@ -66,9 +65,7 @@ class Listed:
 def register(desk: Desk) -> None:
     @ui.page(PATH, response_timeout=20)
     async def page(request: Request) -> None:
-        accounts = {
-            one.id: one for one in await asyncio.to_thread(known, desk.store, desk.settings)
-        }
+        accounts = await desk.accounts()
         wish = asked(request.query_params, accounts)
         counts = await asyncio.to_thread(counted, desk, list(accounts.values()))
         destination = wish.destination or max(counts, key=lambda one: counts[one], default=None)
@@ -165,7 +162,7 @@ def _show(
     acting = None
     if not operator.read_only:
         of = {one.opened.id: account.id for one in found.found}
-        acting = Acting(desk, operator, of, account.id, UNCONFIRMED)
+        acting = Acting(desk, operator, of, account.id, UNCONFIRMED, wish.faults)
         acting.show()
     listing(
         COLUMNS,

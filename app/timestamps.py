@@ -1,10 +1,13 @@
 """When an event happened, by a clock that can be trusted more than the sender's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from msgspec import Raw
 
 from app.segment import text
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 def moment(value: Raw | None) -> datetime | None:
@@ -47,4 +50,4 @@ def written(at: datetime) -> str:
 
 def instant(ms: int) -> str:
     """A moment in ms since the epoch, written."""
-    return written(datetime.fromtimestamp(ms / 1000, UTC))
+    return written(EPOCH + timedelta(milliseconds=ms))

@@ -14,6 +14,7 @@ from redis.client import Pipeline
 
 FEWEST = 2
 PLACE_DIGITS = 16
+PLACE_MAX = 10**PLACE_DIGITS - 1
 
 Entry = tuple[int, str]
 
@@ -93,10 +94,14 @@ class Spelled:
         return [(int(tail[:PLACE_DIGITS]), tail[PLACE_DIGITS + 1 :]) for tail in tails]
 
     def _members(self, span: Span) -> tuple[bytes, bytes]:
-        first = b"[%s%0*d" % (self._prefix, PLACE_DIGITS, span.after + 1)
+        first = b"[" + self._spelled(span.after + 1)
         if span.before is None:
             return first, b"(%s;" % self._prefix[:-1]  # what comes after a colon
-        return first, b"(%s%0*d" % (self._prefix, PLACE_DIGITS, span.before)
+        return first, b"(" + self._spelled(span.before)
+
+    def _spelled(self, place: int) -> bytes:
+        """A place with more digits would stand among earlier ones; no letter has such a one."""
+        return b"%s%0*d" % (self._prefix, PLACE_DIGITS, min(place, PLACE_MAX))
 
     @property
     def _prefix(self) -> bytes:

@@ -380,6 +380,19 @@ def test_a_filter_is_kept_as_json() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("9999-12-31T23:59:59.9999999", "9999-12-31T23:59:59.999Z"),
+        ("2026-05-01T00:00:00.0019", "2026-05-01T00:00:00.001Z"),
+        ("0001-01-01", "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_moment_is_kept_to_the_millisecond_and_never_rounded_up(given: str, kept: str) -> None:
+    assert Filter.read({"until": given}).written() == {"until": kept}
+    assert Filter.read({"until": kept}) == Filter.read({"until": given})
+
+
+@pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"reasn": "x"}, "reasn: expected one of reason, group,"),

@@ -76,17 +76,21 @@ class Stepper:
                 raise ValueError(answer)
 
     def portion(self, replay: Replay, pace: Pace) -> Portion:
-        """The next letters, at most as many as may move; it looks at a bounded number of them."""
+        """The next letters, at most as many as may move; it looks at a bounded number of them.
+
+        It ends with as many as were counted when it began, for more may match by now.
+        """
         if replay.filter is None:
             return self._named(replay, pace)
         letters: list[tuple[str, str]] = []
-        looked = 0
+        looked, left = 0, max(0, replay.total - replay.replayed)
+        most = min(pace.count, left)
         for look in self._letters.looks(replay.filter, replay.before, int(pace.cursor)):
             letters += [(one.key, str(one.at)) for one in taken(replay.filter, look.found)]
             looked += look.looked
-            if len(letters) >= pace.count:
-                letters = letters[: pace.count]
-                return Portion(letters, letters[-1][1])
+            if len(letters) >= most:
+                letters = letters[:most]
+                return Portion(letters, NOTHING_LEFT if most == left else letters[-1][1])
             if looked >= LOOKED_MAX:
                 return Portion(letters, str(look.end))
         return Portion(letters, NOTHING_LEFT)

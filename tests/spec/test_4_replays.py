@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 
+import msgspec
 import pytest
 import redis
 import requests
 
 from app import delivery
 from app.client import Client
-from app.dead_letters import Burial, DeadLetters, Filter
+from app.dead_letters import Burial, DeadLetters, Filter, Opened
 from app.destinations.kable import KABLE, KableAccount
 from app.fingerprint import fingerprint
 from app.keys import destination_key
@@ -251,6 +252,26 @@ def test_no_more_is_taken_than_a_survey_told(
     begun = replays.begin(chosen, 100, "ann", survey)
     assert [step(replays, clock), step(replays, clock)] == [3, 0]
     assert (begun.total, ids(store)) == (3, shown_to_nobody)
+
+
+def test_no_more_is_taken_than_was_counted_though_more_match_by_now(
+    store: redis.Redis, account: KableAccount, log: Log, clock: Clock, replays: Replays
+) -> None:
+    bury(log, clock, 8)
+    letters, four = DeadLetters(store, account, clock), Filter(event="Other")
+    oldest, *others = letters.opened(Filter())
+    for one in others[:4]:
+        letters.edit(one.id, renamed(one), KABLE.accepts)
+    begun = replays.begin(four, 2, "ann")
+    letters.edit(oldest.id, renamed(oldest), KABLE.accepts)
+    assert [step(replays, clock) for _ in range(3)] == [2, 2, 0]
+    assert (begun.total, letters.count(four)) == (4, 1)
+    assert told(replays, begun).replayed == 4
+
+
+def renamed(letter: Opened) -> bytes:
+    """Its event under another name."""
+    return msgspec.json.encode({**msgspec.json.decode(letter.delivery.event), "event": "Other"})
 
 
 def test_letters_that_were_buried_by_a_clock_ahead_are_taken(

@@ -20,8 +20,8 @@ _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([a-z0-9][a-z0-9_-]{0,62})")
 class Action:
     """Who did what, to how many, when (ms since the epoch); `about` says to which or why.
 
-    `what` is a participle: paused, resumed, discarded, edited, resolved, replay began or
-    cancelled.
+    `what` is a participle: paused, resumed, edited, resolved, replay began or cancelled, discard
+    began, and discarded with how many are gone.
     """
 
     at: int

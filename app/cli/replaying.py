@@ -21,7 +21,7 @@ from app.cli.who import who_it_is
 from app.clock import milliseconds
 from app.dead_letters import Filter
 from app.moving import told
-from app.operating import Conflict, Operator, Wrong, announced, outcome
+from app.operating import Conflict, Operator, Wrong, announced, nothing, outcome
 from app.presence import alive_since
 from app.readiness import standing_still
 from app.replays import Chosen as Letters
@@ -59,7 +59,7 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
             if wish.dry_run:
                 return _counted(survey, account, wish, as_json=as_json)
             if not survey.count:
-                leave(_nothing(survey), FAILED)
+                leave(nothing(survey, NAME_THEM), FAILED)
             _confirm(survey, account, wish)
             begun = operator.replay(account.id, letters, wish.rate, survey)
         except Conflict as refused:
@@ -69,13 +69,6 @@ def replay_letters(settings: Settings, wish: Replaying, *, as_json: bool) -> int
         for obstacle in standing_still(store, alive_since(milliseconds())):
             note(obstacle.why)
         return _begun(store, Replays(store, account), begun, wish, as_json=as_json)
-
-
-def _nothing(survey: Survey) -> str:
-    if not survey.left_out:
-        return "no dead letter matches"
-    match = "1 matches, and is" if survey.left_out == 1 else f"{survey.left_out:,} match, all"
-    return f"{match} unconfirmed: {NAME_THEM}"
 
 
 def _aim(settings: Settings, wish: Replaying) -> tuple[DestinationSettings, Letters]:

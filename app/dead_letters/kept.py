@@ -202,9 +202,20 @@ class DeadLetters:
         for n in range(0, len(burials), DISCARDED_AT_ONCE):
             yield self._discard(burials[n : n + DISCARDED_AT_ONCE], as_)
 
-    def discard_all(self, filter_: Filter, before: int, as_: End = "discarded") -> Iterator[int]:
-        """Let go of all that match and lie before a place; how many, step by step."""
-        found = self._burials(filter_, _span(filter_, before))
+    def discard_all(
+        self,
+        filter_: Filter,
+        before: int,
+        as_: End = "discarded",
+        most: int | None = None,
+        looked: Callable[[int], None] = unheard,
+    ) -> Iterator[int]:
+        """Let go of what matches and lies before a place, the oldest first; how many, in steps.
+
+        It breaks off after `most`, for more may match by now. `looked` hears at how many letters
+        a scan has looked, and may end it with an exception.
+        """
+        found = islice(self._burials(filter_, before, looked), most)
         while burials := list(islice(found, DISCARDED_AT_ONCE)):
             yield self._discard(burials, as_)
 
@@ -212,14 +223,18 @@ class DeadLetters:
         words = (word for one in burials for word in (one.key, one.at))
         return cast("int", self._scripts.run("discard", as_, *words))
 
-    def _burials(self, filter_: Filter, span: Span) -> Iterator[Burial]:
+    def _burials(
+        self, filter_: Filter, before: int, looked: Callable[[int], None]
+    ) -> Iterator[Burial]:
         """What matches, the oldest first; letters are read only where a scan must."""
+        span = _span(filter_, before)
         best = self._index.best(filter_, span)
-        for entries in self._index.entries(best, span, STEP, newest_first=False):
-            if best.exact:
+        if best.exact:
+            for entries in self._index.entries(best, span, STEP, newest_first=False):
                 yield from (Burial(key, at) for at, key in entries)
-            else:
-                yield from (Burial(one.key, one.at) for one in self._index.read(filter_, entries))
+            return
+        for look in self.looks(filter_, before, looked=looked):
+            yield from (Burial(one.key, one.at) for one in look.found)
 
     def _lying(self, named: Burial) -> Lying | None:
         """What the store keeps of a letter. Raises BuriedAgain."""

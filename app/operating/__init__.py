@@ -1,9 +1,16 @@
 """What operators do, written once for the command line, the API and the pages of the console."""
 
-from app.operating.announced import announced, discard_announced, letters, outcome, participle
+from app.operating.announced import (
+    announced,
+    discard_announced,
+    letters,
+    nothing,
+    outcome,
+    participle,
+)
 from app.operating.discards import Discard, Discards
 from app.operating.operator import Operator, Resolved, Resumed, RuleAdded
-from app.operating.refusals import Absent, Code, Conflict, Refused, Wrong
+from app.operating.refusals import Absent, Code, Conflict, Refused, Wrong, no_letter
 from app.operating.targets import DiscardSurvey, described, named
 
 __all__ = [
@@ -24,6 +31,8 @@ __all__ = [
     "discard_announced",
     "letters",
     "named",
+    "no_letter",
+    "nothing",
     "outcome",
     "participle",
 ]

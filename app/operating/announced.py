@@ -27,6 +27,14 @@ def announced(
         yield f"{survey.left_out:,} more {are} unconfirmed and left out: {name_them}"
 
 
+def nothing(survey: Survey, name_them: str = "name that reason or their ids") -> str:
+    """Why a replay would take no letter."""
+    if not survey.left_out:
+        return "no dead letter matches"
+    match = "1 matches, and is" if survey.left_out == 1 else f"{survey.left_out:,} match, all"
+    return f"{match} unconfirmed: {name_them}"
+
+
 def discard_announced(survey: DiscardSurvey, end: End, verb: str) -> str:
     """The discard in a sentence; `verb` is would be or will be."""
     told = f"{letters(survey.count)} {verb} {participle(end)}"

@@ -1,6 +1,5 @@
 """Discards that go on beside whoever asked for them: told of while they run, and stopped."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, RLock, Thread
@@ -11,6 +10,7 @@ import structlog
 
 from app.clock import Clock, milliseconds
 from app.dead_letters import End
+from app.faults import named
 from app.operating.operator import Operator
 from app.operating.refusals import Conflict
 from app.operating.targets import DiscardSurvey
@@ -63,7 +63,7 @@ class _Course:
         except _StopError:
             self._state = "cancelled"
         except Exception as error:  # noqa: BLE001 - nobody else is there to hear it
-            logger.warning("discard.failed", destination=self.destination, error=repr(error))
+            logger.warning("discard.failed", destination=self.destination, error=named(error))
             self._state = "failed"
         finally:
             self._ended = self._clock()
@@ -92,14 +92,14 @@ class _Course:
 class Discards:
     """The discards of this process, one at a time per destination, the newest hundred.
 
-    A process that is killed forgets them: what they have not let go of stays, and that they ran is
-    on record only if they ended.
+    One that runs is kept beside them. A process that is killed forgets them: what they have not
+    let go of stays, and of what they did it is on record that they began.
     """
 
     def __init__(self, clock: Clock = milliseconds) -> None:
         self._clock = clock
         self._one_at_a_time = RLock()
-        self._courses: OrderedDict[str, _Course] = OrderedDict()
+        self._courses: dict[str, _Course] = {}
 
     def begin(
         self,
@@ -115,8 +115,7 @@ class Discards:
         with self._one_at_a_time:
             self._expect_none(destination)
             self._courses[course.id] = course
-            while len(self._courses) > KEPT:
-                self._courses.popitem(last=False)
+            self._forget()
 
         def discard(progress: Callable[[int], None]) -> int:
             return operator.discard(destination, chosen, end, survey, progress)
@@ -149,6 +148,11 @@ class Discards:
             self._courses[id_].stop.set()
         for id_ in running:
             self.one(id_, within_s)
+
+    def _forget(self) -> None:
+        ended = [id_ for id_, one in self._courses.items() if one.ended.is_set()]
+        for id_ in ended[: max(0, len(self._courses) - KEPT)]:
+            del self._courses[id_]
 
     def _expect_none(self, destination: str) -> None:
         for one in self.newest():

@@ -1,6 +1,6 @@
 """The verbs of an operator: each does what it says, and records who did it and to how many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
@@ -10,14 +10,17 @@ from app.dead_letters import DeadLetters, End, Opened, unheard
 from app.destinations import KINDS
 from app.flags import Flagged, Flags
 from app.mapping import Rule
-from app.operating.refusals import Absent, Conflict, refusals
-from app.operating.targets import DiscardSurvey, described, surveyed, target
+from app.operating.announced import nothing
+from app.operating.refusals import Absent, Conflict, no_letter, refusals
+from app.operating.targets import DiscardSurvey, described, discarded, surveyed, taken
 from app.overview import known, orphan
 from app.replays import Chosen, Replay, Replays, Survey
 from app.rules import Kept, Rules
 from app.settings import DestinationSettings, Settings
 from app.throttle import Throttle
 from app.unmapped import UnmappedEvents
+
+_AS: Mapping[End, str] = {"discarded": "", "delivered": " as delivered"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +85,9 @@ class Operator:
         with refusals():
             edited = DeadLetters(self._store, account).edit(letter, event, accepts)
         if edited is None:
-            raise _no_letter(account.id, letter)
+            raise no_letter(account.id, letter)
         self._record(account, "edited", about=letter)
         return edited
-
-    def edit_and_replay(
-        self, destination: str, letter: str, event: bytes, rate: float | None = None
-    ) -> Replay:
-        """Both; where the replay is refused (another runs), the edit stays."""
-        self.edit(destination, letter, event)
-        return self.replay(destination, (letter,), rate)
 
     def replay_survey(
         self, destination: str, chosen: Chosen, looked: Callable[[int], None] = unheard
@@ -154,21 +150,28 @@ class Operator:
         survey: DiscardSurvey | None = None,
         progress: Callable[[int], None] = unheard,
     ) -> int:
-        """Let go of letters for good; how many. `progress` hears how many are gone by now.
+        """Let go of letters for good, of no more than the survey counted; how many.
 
-        What was done is on record even when an exception ends it, one of `progress` too.
+        That it began is on record before the first goes, and what was done even when an exception
+        ends it, one of `progress` too, which hears how many are gone by now.
         """
         account = self.account(destination)
         letters = DeadLetters(self._store, account)
-        aim, done = target(letters, chosen, survey or surveyed(letters, chosen)), 0
+        survey = survey or surveyed(letters, chosen)
+        if not survey.count:
+            return 0
+        as_, about, done = _AS[end], taken(chosen, survey), 0
+
+        def looked(_count: int) -> None:
+            progress(done)
+
+        self._record(account, f"discard{as_} began", survey.count, about)
         try:
-            for step in aim.steps(end):
+            for step in discarded(letters, chosen, survey, end, looked):
                 done += step
                 progress(done)
         finally:
-            if done:
-                what = "discarded" if end == "discarded" else "discarded as delivered"
-                self._record(account, what, done, aim.about)
+            self._record(account, f"discarded{as_}", done, about if done else described(chosen))
         return done
 
     def add_rule(self, destination: str, rule: Rule) -> RuleAdded:
@@ -228,16 +231,3 @@ class Operator:
         self, account: DestinationSettings, what: str, count: int = 1, about: str = ""
     ) -> None:
         Actions(self._store, account.id).record(self.who, what, count, about)
-
-
-def nothing(survey: Survey) -> str:
-    """Why a replay would take no letter."""
-    if not survey.left_out:
-        return "no dead letter matches"
-    match = "1 matches, and is" if survey.left_out == 1 else f"{survey.left_out:,} match, all"
-    return f"{match} unconfirmed: name that reason or their ids"
-
-
-def _no_letter(destination: str, letter: str) -> Absent:
-    why = "it was replayed or discarded, or the id is wrong"
-    return Absent("unknown_letter", f"there is no dead letter {letter} at {destination}: {why}")

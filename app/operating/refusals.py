@@ -60,6 +60,11 @@ class Wrong(Refused):
     """What was given is wrong in itself."""
 
 
+def no_letter(destination: str, letter: str) -> Absent:
+    why = "it was replayed or discarded, or the id is wrong"
+    return Absent("unknown_letter", f"there is no dead letter {letter} at {destination}: {why}")
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Says in these terms what the parts below refuse."""

@@ -1,13 +1,12 @@
 """Which letters of a destination a verb is about: how many, and of which to know before."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import msgspec
 
-from app.dead_letters import DeadLetters, End, Filter, unheard
+from app.dead_letters import Buried, DeadLetters, End, Filter, unheard
 from app.operating.refusals import Wrong
 from app.replays import IDS_MAX, UNCONFIRMED, Chosen
 
@@ -18,20 +17,14 @@ NAMED_MAX = 10
 class DiscardSurvey:
     """What a discard would take: `unconfirmed` of the `count` may have been recorded already.
 
-    `before` is the place after the newest letter: what is buried later is not of them.
+    `before` is the place after the newest letter: what is buried later is not of them. `first`
+    are the ids of the oldest, at most ten.
     """
 
     count: int
     unconfirmed: int
     before: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The letters in words, and what lets go of them step by step and tells how many."""
-
-    about: str
-    steps: Callable[[End], Iterator[int]]
+    first: tuple[str, ...] = ()
 
 
 def described(chosen: Chosen) -> str:
@@ -44,26 +37,50 @@ def described(chosen: Chosen) -> str:
 def surveyed(
     letters: DeadLetters, chosen: Chosen, looked: Callable[[int], None] = unheard
 ) -> DiscardSurvey:
-    """Raises Wrong for more ids than one call takes."""
+    """Looks through the letters once at most. Raises Wrong for more ids than one call takes."""
     before = letters.end()
     if not isinstance(chosen, Filter):
-        found = letters.named(_bounded(chosen))
-        doubtful = sum(one.letter.reason == UNCONFIRMED for one in found)
-        return DiscardSurvey(len(found), doubtful, before)
-    unconfirmed = 0
-    if chosen.reason in (None, UNCONFIRMED):
+        return _counted([letters.named(_bounded(chosen))], before)
+    known = letters.known(chosen, before)
+    if known is None:
+        looks = letters.looks(chosen, before, looked=looked)
+        return _counted((one.found for one in looks), before)
+    doubtful = known if chosen.reason == UNCONFIRMED else 0
+    if chosen.reason is None:
         unnamed = msgspec.structs.replace(chosen, reason=UNCONFIRMED)
-        unconfirmed = letters.count(unnamed, before, looked)
-    return DiscardSurvey(letters.count(chosen, before, looked), unconfirmed, before)
+        doubtful = letters.count(unnamed, before, looked)
+    first = islice(letters.scan(chosen, before), NAMED_MAX)
+    return DiscardSurvey(known, doubtful, before, tuple(one.id for one in first))
 
 
-def target(letters: DeadLetters, chosen: Chosen, survey: DiscardSurvey) -> Target:
-    if not isinstance(chosen, Filter):
-        ids = list(dict.fromkeys(_bounded(chosen)))
-        return Target(_some(ids[:NAMED_MAX], len(ids)), partial(letters.discard_named, ids))
-    first = [one.id for one in islice(letters.scan(chosen, survey.before), NAMED_MAX)]
-    about = f"{described(chosen)}: {_some(first, survey.count)}"
-    return Target(about, partial(letters.discard_all, chosen, survey.before))
+def taken(chosen: Chosen, survey: DiscardSurvey) -> str:
+    """What a discard takes, for its record: the filter, and the first ids of how many."""
+    more = survey.count - len(survey.first)
+    ids = ", ".join(survey.first) + (f" and {more:,} more" if more > 0 else "")
+    return f"{described(chosen)}: {ids}" if isinstance(chosen, Filter) else ids
+
+
+def discarded(
+    letters: DeadLetters,
+    chosen: Chosen,
+    survey: DiscardSurvey,
+    end: End,
+    looked: Callable[[int], None],
+) -> Iterator[int]:
+    """Lets go of no more letters than the survey counted; how many, step by step."""
+    if isinstance(chosen, Filter):
+        return letters.discard_all(chosen, survey.before, end, survey.count, looked)
+    return letters.discard_named(list(dict.fromkeys(chosen)), end)
+
+
+def _counted(pages: Iterable[Sequence[Buried]], before: int) -> DiscardSurvey:
+    count = unconfirmed = 0
+    first: list[str] = []
+    for found in pages:
+        count += len(found)
+        unconfirmed += sum(one.letter.reason == UNCONFIRMED for one in found)
+        first += [one.id for one in found[: NAMED_MAX - len(first)]]
+    return DiscardSurvey(count, unconfirmed, before, tuple(first))
 
 
 def named(about: str) -> list[str]:
@@ -76,8 +93,3 @@ def _bounded(ids: Sequence[str]) -> Sequence[str]:
         told = f"expected at most {IDS_MAX:,} ids, found {len(ids):,}; use a filter instead"
         raise Wrong("too_many_ids", told, "ids")
     return ids
-
-
-def _some(ids: Sequence[str], count: int) -> str:
-    more = count - len(ids)
-    return ", ".join(ids) + (f" and {more:,} more" if more > 0 else "")

@@ -233,12 +233,13 @@ def test_actions_are_told_the_newest_first(filled: Client) -> None:
     told = filled.found("/actions", destination="kable")["items"]
     assert [(one["who"], one["what"], one["count"]) for one in told] == [
         ("bob", "discarded", 1),
+        ("bob", "discard began", 1),
         ("bob", "replay cancelled", 1),
         ("bob", "replay began", 1),
         ("bob", "resumed", 1),
         ("bob", "paused", 1),
     ]
-    assert len(filled.found("/actions")["items"]) == 6
+    assert len(filled.found("/actions")["items"]) == 7
     assert filled.refused("GET", "/actions?destination=x")[:2] == (404, "unknown_destination")
 
 

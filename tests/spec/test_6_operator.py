@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from app.actions import Actions
 from app.dead_letters import DeadLetters, Filter
@@ -80,7 +81,8 @@ def test_what_was_done_is_recorded_with_who_did_it_and_what_was_done_already_is_
 def test_edit_and_replay_are_two_actions(operator: Operator, store: redis.Redis, log: Log) -> None:
     bury(log, 1)
     id_ = letter(store)
-    begun = operator.edit_and_replay("kable", id_, EVENT)
+    operator.edit("kable", id_, EVENT)
+    begun = operator.replay("kable", [id_])
     cancelled = [operator.cancel(begun.id), operator.cancel(begun.id)]
     assert [one.state for one in cancelled] == ["cancelled", "cancelled"]
     assert recorded(store) == [
@@ -99,9 +101,47 @@ def test_a_discard_takes_what_its_survey_counted_and_nothing_that_was_buried_lat
     seen: list[int] = []
     assert operator.discard("kable", Filter(), "delivered", survey, seen.append) == 100
     assert (survey.count, survey.unconfirmed, seen) == (100, 5, [25, 50, 75, 100])
-    [(who, what, count, about)] = recorded(store)
-    assert (who, what, count) == ("ann", "discarded as delivered", 100)
-    assert (about.startswith("all: "), about.endswith(" and 90 more")) == (True, True)
+    about = f"all: {', '.join(survey.first)} and 90 more"
+    assert recorded(store) == [
+        ("ann", "discard as delivered began", 100, about),
+        ("ann", "discarded as delivered", 100, about),
+    ]
+
+
+def test_a_discard_takes_no_more_than_was_counted_whatever_matches_later(
+    operator: Operator, store: redis.Redis, log: Log
+) -> None:
+    bury(log, 40)
+    calls, letters = Filter(event="Call", reason="rejected"), DeadLetters(store, KABLE)
+    survey = operator.discard_survey("kable", calls)
+    search = next(letters.scan(Filter(user="u-2")))
+    operator.edit("kable", search.id, EVENT.replace(b"-0", b"-2").replace(b"Search", b"Call"))
+    assert letters.count(calls) == 21
+    assert operator.discard("kable", calls, "discarded", survey) == survey.count == 20
+
+
+def test_a_search_is_walked_once_to_be_counted_and_once_to_be_discarded_and_both_tell_of_it(
+    operator: Operator, log: Log
+) -> None:
+    bury(log, 1_200)
+    counting: list[int] = []
+    discarding: list[int] = []
+    doubtful = Filter(event="Search", reason="unconfirmed")
+    survey = operator.discard_survey("kable", doubtful, counting.append)
+    assert (survey.count, survey.unconfirmed, len(survey.first)) == (60, 60, 10)
+    operator.discard("kable", doubtful, "discarded", survey, discarding.append)
+    assert (counting, discarding) == ([60], [25, 50, 60])
+
+
+def test_a_discard_that_finds_nothing_for_long_is_heard_of_and_may_be_ended(
+    store: redis.Redis, log: Log
+) -> None:
+    bury(log, 1_200)
+    letters = DeadLetters(store, KABLE)
+    none = Filter(event="Call", reason="unconfirmed")
+    seen: list[int] = []
+    steps = letters.discard_all(none, letters.end(), looked=seen.append)
+    assert (list(steps), seen) == ([], [60])
 
 
 def test_letters_are_named_once_and_count_only_while_they_are_there(
@@ -125,7 +165,10 @@ def test_a_discard_that_is_interrupted_records_what_it_did(
 
     with pytest.raises(KeyboardInterrupt):
         operator.discard("kable", Filter(), progress=interrupt)
-    assert [count for _, _, count, _ in recorded(store)] == [25]
+    assert [(what, count) for _, what, count, _ in recorded(store)] == [
+        ("discard began", 100),
+        ("discarded", 25),
+    ]
 
 
 def test_rules_and_flags_are_recorded(operator: Operator, store: redis.Redis) -> None:
@@ -197,7 +240,7 @@ def test_letters_of_an_orphan_may_be_let_go_of(operator: Operator, store: redis.
     store.hset(DESTINATIONS, "gone", "kable")
     assert operator.discard("gone", Filter()) == 3
     assert (gone.census().discarded, gone.census().unaccounted) == (3, 0)
-    assert recorded(store, "gone")[0][1] == "discarded"
+    assert [what for _, what, _, _ in recorded(store, "gone")] == ["discard began", "discarded"]
 
 
 def test_a_console_that_ends_records_what_its_discards_did(
@@ -211,12 +254,34 @@ def test_a_console_that_ends_records_what_its_discards_did(
     ended = discards.one(begun.id)
     assert ended is not None
     assert (ended.state, ended.discarded, ended.total) == ("cancelled", 25, 200)
-    assert [(who, count) for who, _, count, _ in recorded(store)] == [("ann", 25)]
+    assert [(who, count) for who, _, count, _ in recorded(store)] == [("ann", 200), ("ann", 25)]
 
 
-def test_a_discard_that_cannot_go_on_says_so(operator: Operator) -> None:
+def test_a_discard_that_cannot_go_on_says_so_and_logs_no_word_of_its_own(
+    operator: Operator,
+) -> None:
     discards, survey = Discards(), DiscardSurvey(1, 0, 0)
-    begun = discards.begin(operator, "gone", Filter(), "discarded", survey)
-    ended = discards.one(begun.id, within_s=10)
+    with capture_logs() as lines:
+        begun = discards.begin(operator, "rk-secret", Filter(), "discarded", survey)
+        ended = discards.one(begun.id, within_s=10)
     assert ended is not None
     assert (ended.state, ended.discarded) == ("failed", 0)
+    [error] = [line["error"] for line in lines if line["event"] == "discard.failed"]
+    assert error.startswith("app.operating.refusals.Absent: there is no ")
+    assert "secret" not in error
+
+
+def test_a_discard_that_runs_is_kept_beside_the_hundred_newest(
+    operator: Operator, log: Log
+) -> None:
+    bury(log, 50)
+    discards, survey = Discards(), operator.discard_survey("kable", Filter())
+    running = discards.begin(operator, "kable", Filter(), "discarded", survey, rate=1)
+    for _ in range(100):
+        brief = discards.begin(operator, "kana", Filter(), "discarded", DiscardSurvey(0, 0, 0))
+        discards.one(brief.id, within_s=10)
+    kept = discards.newest()
+    assert (len(kept), kept[-1].id, kept[-1].state) == (100, running.id, "running")
+    with pytest.raises(Conflict):
+        discards.begin(operator, "kable", Filter(), "discarded", survey)
+    discards.close()

@@ -25,7 +25,7 @@ from app.console.api.faults import explained
 from app.console.api.shapes.letters import ExportedLetter, Group, Letter, OpenedLetter
 from app.console.api.shapes.lists import Page
 from app.dead_letters import BuriedAgain, DeadLetters, Filter
-from app.operating import Absent
+from app.operating import Absent, no_letter
 from app.settings import DestinationSettings
 
 NDJSON = "application/x-ndjson"
@@ -112,9 +112,7 @@ def show_dead_letter(
     except BuriedAgain as again:
         raise Absent("buried_again", str(again)) from None
     if opened is None:
-        why = "it was replayed or discarded, or the id is wrong"
-        told = f"there is no dead letter {letter} at {account.id}: {why}"
-        raise Absent("unknown_letter", told)
+        raise no_letter(account.id, letter)
     return answer(items.opened(account.id, opened))
 
 

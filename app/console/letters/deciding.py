@@ -20,9 +20,9 @@ from app.operating import (
     described,
     discard_announced,
     letters,
+    nothing,
     participle,
 )
-from app.operating.operator import nothing
 from app.replays import Chosen, Replay, default_rate
 from app.replays.replay import RATE_MAX
 

@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from app.backlog import Alerts
+from app.dead_letters import Reindexing
 from app.faults import named
 from app.lane import Lane
 from app.replays import Replays
@@ -35,8 +36,10 @@ class Tick:
         lanes: Sequence[Lane],
         replays: Mapping[str, Replays] = MappingProxyType({}),
         remappings: Mapping[str, Remapping] = MappingProxyType({}),
+        reindexings: Mapping[str, Reindexing] = MappingProxyType({}),
     ) -> None:
         self._lanes = lanes
+        self._reindexings = reindexings
         self._remappings = remappings
         self._replays = replays
         self._patience: defaultdict[str, int] = defaultdict(lambda: PATIENCE_MS)
@@ -48,8 +51,10 @@ class Tick:
         lanes: Sequence[Lane],
         replays: Mapping[str, Replays],
         remappings: Mapping[str, Remapping],
+        reindexings: Mapping[str, Reindexing] = MappingProxyType({}),
     ) -> None:
         """Go on over these, as their settings are written now."""
+        self._reindexings = reindexings
         self._lanes, self._replays, self._remappings = lanes, replays, remappings
 
     def __call__(self) -> None:
@@ -63,6 +68,7 @@ class Tick:
                     self._sweep(lane)
                 if self._ticks % COUNT_EVERY_TICKS == 0:
                     self._count(lane)
+                self._reindex(lane)
             except redis.RedisError as away:
                 logger.warning("tick.failed", destination=lane.account.id, why=named(away))
         self._ticks += 1
@@ -112,6 +118,11 @@ class Tick:
                     logger.info("wake.sent", destination=name)
             case "wake sent":
                 return
+
+    def _reindex(self, lane: Lane) -> None:
+        name = lane.account.id
+        if name in self._reindexings and (mended := self._reindexings[name].step()):
+            logger.info("letters.reindexed", destination=name, count=mended)
 
     def _sweep(self, lane: Lane) -> None:
         if found := lane.log.sweep():

@@ -9,6 +9,7 @@ from celery.beat import Scheduler
 
 from app import presence
 from app.clock import milliseconds
+from app.dead_letters import Reindexing
 from app.destinations import KINDS
 from app.faults import named
 from app.lane import Lane
@@ -60,4 +61,5 @@ class TickScheduler(Scheduler):  # type: ignore[misc] # Celery has no types
                 for id_, lane in lanes.items()
                 if lane.destination.ruled
             },
+            {id_: Reindexing(self._store, id_) for id_ in lanes},
         )

@@ -14,6 +14,7 @@ from app.dead_letters.kept import (
 )
 from app.dead_letters.letters import Letter, decode, encode, letter
 from app.dead_letters.neighbours import Neighbours, neighbours
+from app.dead_letters.reindexing import Reindexing
 from app.dead_letters.trends import trends
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Neighbours",
     "Opened",
     "Page",
+    "Reindexing",
     "decode",
     "edited",
     "encode",

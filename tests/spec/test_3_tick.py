@@ -9,6 +9,7 @@ import redis
 from structlog.testing import capture_logs
 
 from app.append import Admission
+from app.dead_letters import Reindexing
 from app.delivery import encode
 from app.destinations import KINDS
 from app.destinations.kable import KableAccount
@@ -20,6 +21,7 @@ from app.settings import Settings
 from app.throttle import Throttle
 from app.tick import PATIENCE_MAX_MS, PATIENCE_MS, Tick
 from app.wake import PUMP_TASK, Wakes, queue_name
+from tests.burying import bury
 from tests.told import Clock
 
 ACCOUNT = KableAccount(
@@ -66,6 +68,20 @@ WAKE = (PUMP_TASK, ["kable"])
 def test_an_idle_destination_is_left_alone(store: redis.Redis, tick: Tick) -> None:
     tick()
     assert wakes(store) == []
+
+
+def test_the_tick_mends_what_an_older_release_left_and_tells_it_once(
+    store: redis.Redis, store_url: str, log: Log, clock: Clock
+) -> None:
+    bury(log, 3)
+    store.delete(destination_key("kable", "dead:users"))
+    reindexings = {"kable": Reindexing(store, "kable", clock)}
+    tick = Tick([lane_of(ACCOUNT, store, store_url, clock)], reindexings=reindexings)
+    with capture_logs() as lines:
+        tick()
+        tick()
+    told = [line for line in lines if line["event"] == "letters.reindexed"]
+    assert [(line["destination"], line["count"]) for line in told] == [("kable", 3)]
 
 
 def test_the_tick_goes_on_as_settings_are_written_since(

@@ -6,13 +6,14 @@ import pytest
 import redis
 
 from app.append import Admission
-from app.dead_letters import DeadLetters, Filter
+from app.dead_letters import DeadLetters, Filter, Reindexing
 from app.keys import destination_key
 from app.log import Log
 from app.settings import DestinationSettings
 from tests.burying import FAULTS, bury, bury_logged
 from tests.told import Clock
 
+NAMES = (("dead:users", b":u-1:", b"u-0"), ("dead:events", b":Call:", b"Search"))
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4)
 
 
@@ -61,6 +62,17 @@ def test_no_name_of_a_user_reaches_into_what_another_has(log: Log, letters: Dead
     }
 
 
+def test_a_moment_far_away_bounds_what_a_user_or_an_event_has_as_it_bounds_all(
+    log: Log, letters: DeadLetters
+) -> None:
+    bury(log, 20)
+    for far in ("2286-11-20T17:46:40Z", "2400-01-01", "9999-12-31"):
+        for who, count in (({}, 20), ({"user": "u-3"}, 1), ({"event": "Call"}, 10)):
+            since, until = (Filter.read({**who, name: far}) for name in ("since", "until"))
+            assert (letters.count(since), letters.count(until)) == (0, count)
+            assert (ids(letters, since), len(ids(letters, until))) == ([], count)
+
+
 def test_a_filter_of_two_things_reads_by_the_one_that_fewer_letters_have(
     store: redis.Redis, log: Log, letters: DeadLetters
 ) -> None:
@@ -79,6 +91,40 @@ def test_what_an_older_release_buried_is_found_by_its_user_all_the_same(
     store.delete(*(destination_key("kable", name) for name in ("dead:users", "dead:events")))
     bury_named(log, ["u-1"])
     assert sorted(ids(letters, Filter(user="u-1"))) == ["m-1", "x-0"]
+
+
+def test_what_an_older_release_did_beside_newer_ones_is_mended_step_by_step(
+    store: redis.Redis, log: Log, letters: DeadLetters
+) -> None:
+    """It buried one that no set names, and let go of one without a word to the sets."""
+    bury(log, 2_000)
+    for key, lost, gone in NAMES:
+        members = store.zrange(destination_key("kable", key), 0, -1)
+        store.zrem(destination_key("kable", key), next(one for one in members if lost in one))
+        store.zadd(destination_key("kable", key), {b"%d:%s:9:1-1-1" % (len(gone), gone): 0})
+    clock = Clock()
+    reindexing = Reindexing(store, "kable", clock)
+    assert letters.count(Filter(user="u-1")) == 0
+    assert [reindexing.step() for _ in range(5)] == [0, 0, 0, 0, 4]
+    assert [letters.count(Filter(user=user)) for user in ("u-0", "u-1", "u-2")] == [1, 1, 1]
+    assert [letters.count(Filter(event=event)) for event in ("Call", "Search")] == [1_000] * 2
+
+
+def test_what_an_older_release_left_is_indexed_when_beat_begins_and_looked_at_once_an_hour(
+    store: redis.Redis, log: Log, letters: DeadLetters
+) -> None:
+    bury(log, 30)
+    sets = [destination_key("kable", key) for key, _, _ in NAMES]
+    indexed = [store.zrange(one, 0, -1) for one in sets]
+    clock = Clock()
+    reindexing, found = Reindexing(store, "kable", clock), []
+    for later in (0, 1_000, 3_600_000):
+        store.delete(*sets)
+        clock.now += later
+        found.append(reindexing.step())
+    assert found == [60, 0, 60]
+    assert [store.zrange(one, 0, -1) for one in sets] == indexed
+    assert calls(store, "hmget", lambda: letters.count(Filter(user="u-1"))) == 0
 
 
 def test_a_thousand_groups_are_walked_in_few_readings(

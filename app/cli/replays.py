@@ -1,9 +1,7 @@
 """`relay replays`: list them, show one, cancel one."""
 
 import sys
-from collections.abc import Iterator
 
-import redis
 from rich.table import Table
 from rich.text import Text
 
@@ -12,9 +10,9 @@ from app.cli.exits import DONE, FAILED, leave
 from app.cli.reach import named, reached
 from app.cli.tables import printable, show, show_json
 from app.cli.who import who_it_is
-from app.moving import told
+from app.moving import newest_replays, told
 from app.operating import Absent, Conflict, Operator, described, outcome
-from app.replays import Replay, Replays
+from app.replays import Replay
 from app.settings import Settings
 
 COLUMNS = ("id", "destination", "state", "began_at", "total", "replayed", "delivered", "dead")
@@ -22,10 +20,10 @@ MORE = ("rate", "who", "standing")
 
 
 def list_all(settings: Settings, destination: str | None, *, as_json: bool) -> int:
+    every = settings.destinations.values()
+    chosen = every if destination is None else [named(settings, destination)]
     with reached(settings) as store:
-        kept = _all(store, settings, destination)
-        found = [told(store, replay) for one in kept for replay in one.newest()]
-    found.sort(key=lambda replay: replay.began_at, reverse=True)
+        found = newest_replays(store, chosen)
     if as_json:
         show_json({"items": [items.replay(one) for one in found], "next_cursor": None})
     else:
@@ -62,12 +60,6 @@ def cancel(settings: Settings, id_: str, who: str | None, *, as_json: bool) -> i
     else:
         sys.stdout.write(f"replay {id_} {outcome(replay)}\n")
     return DONE
-
-
-def _all(store: redis.Redis, settings: Settings, destination: str | None) -> Iterator[Replays]:
-    chosen = settings.destinations.values()
-    for account in chosen if destination is None else [named(settings, destination)]:
-        yield Replays(store, account)
 
 
 def _table(found: list[Replay]) -> Table:

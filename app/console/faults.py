@@ -40,7 +40,7 @@ def register() -> None:
     @app.on_page_exception
     def page(fault: Exception) -> None:
         ui.add_head_html('<link rel="stylesheet" href="/static/console.css">')
-        with ui.element("main").classes("relay-page"):
+        with ui.element("div").classes("relay-page"):  # within the main of the layout
             ui.label("Usage Relay").classes("relay-title").props("role=heading aria-level=1")
             ui.label(told(fault))
             ui.link("Overview", "/")

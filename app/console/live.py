@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import redis
+import structlog
 from nicegui import background_tasks, ui
 
 from app.console.faults import told
 from app.console.widgets import nothing
+from app.faults import named
 
 Found = TypeVar("Found")
 
@@ -19,6 +21,8 @@ TICK_S: Final = 1.0
 AWAY_S: Final = 3.0
 REST: Final = 20
 READINGS_MAX: Final = 50
+
+_log = structlog.get_logger(__name__)
 
 
 class Shared:
@@ -55,12 +59,13 @@ class Shared:
         return found
 
 
-class Live:
+class Live(Generic[Found]):
     """A part of a page: shows what `read` gives, and again when it gives something else.
 
     `again` tells after how many seconds to read once more; None for no more. With `anew` what was
-    shown is taken away first, without it `show` changes what it made. A store that is away is
-    asked until it is back; what was shown before stays.
+    shown is taken away first, without it `show` changes what it made. What fails is tried again
+    until it is well, and what was shown before stays: the banner says that the store is away, and
+    this that something broke.
     """
 
     def __init__(
@@ -73,19 +78,20 @@ class Live:
     ) -> None:
         self._anew = anew
         self._read, self._show, self._again = read, show, again
-        self._shown: list[object] = []
+        self._shown: list[Found] = []
+        self._failed = ""
         self._due: float | None = None
         self._looking = asyncio.Lock()
 
-    async def begin(self) -> "Live":
+    async def begin(self) -> "Live[Found]":
         """Make it here. What takes longer than a moment comes after the page."""
+        self._fault = ui.label().classes("relay-fault").props("role=status")
+        self._fault.set_visibility(False)
         self._place = ui.column().classes("relay-part")
         with self._place:
             nothing("Reading…")
         first = background_tasks.create(self.look())
-        done, _ = await asyncio.wait({first}, timeout=FIRST_S)
-        for one in done:
-            one.result()
+        await asyncio.wait({first}, timeout=FIRST_S)
         ui.timer(TICK_S, self._tick, immediate=False)
         return self
 
@@ -93,29 +99,41 @@ class Live:
         """Read now."""
         async with self._looking:
             try:
-                found = await self._read()
-            except redis.RedisError as away:
-                self._say(away)
-                return
-            wait = self._again(found)
-            self._due = None if wait is None else time.monotonic() + wait
-            if self._shown != [found] and not self._place.is_deleted:
-                if self._anew or not self._shown:
-                    self._place.clear()
-                self._shown = [found]
-                with self._place:
-                    self._show(found)
+                self._tell(await self._read())
+            except Exception as fault:  # noqa: BLE001 - a page goes on when a reading is odd
+                self._say(fault)
 
     async def _tick(self) -> None:
         if self._due is not None and time.monotonic() >= self._due:
             await self.look()
 
-    def _say(self, away: redis.RedisError) -> None:
-        self._due = time.monotonic() + AWAY_S
-        if not self._shown and not self._place.is_deleted:
-            self._place.clear()
+    def _tell(self, found: Found) -> None:
+        wait = self._again(found)
+        self._due = None if wait is None else time.monotonic() + wait
+        if self._place.is_deleted:
+            return
+        if self._shown != [found]:
+            if self._anew or not self._shown:
+                self._place.clear()
+                self._shown = []
             with self._place:
-                nothing(told(away))
+                self._show(found)
+            self._shown = [found]
+        self._failed = ""
+        self._fault.set_visibility(False)
+
+    def _say(self, fault: Exception) -> None:
+        self._due = time.monotonic() + AWAY_S
+        is_away = isinstance(fault, redis.RedisError)
+        if not is_away and self._failed != named(fault):
+            self._failed = named(fault)
+            _log.error("page.failed", exc_info=fault)
+        if self._place.is_deleted or (is_away and self._shown):
+            return
+        if not self._shown:
+            self._place.clear()
+        self._fault.set_text(told(fault))
+        self._fault.set_visibility(True)
 
 
 def _failed(task: "asyncio.Task[Any]") -> bool:

@@ -74,6 +74,24 @@ def test_a_rule_is_removed_after_a_question_and_that_is_recorded(
     assert [one.what for one in Actions(store, "kana").newest()] == ["rule removed"]
 
 
+def test_what_is_followed_keeps_the_focus_and_outlasts_what_breaks(
+    page: Page, store: redis.Redis
+) -> None:
+    Rules(store, "kana").add(Rule(id="exports", feature="pdf", event="Export"))
+    page.goto("/unmapped")
+    remove = page.get_by_role("button", name="Remove rule exports")
+    remove.focus()
+    store.hset("relay:{kana}:rules:matches", "exports", 7)
+    expect(page.get_by_text("7 matched")).to_be_visible()
+    expect(remove).to_be_focused()
+    store.hset("relay:{kana}:rules:matches", "exports", "many")
+    expect(page.get_by_text("Something broke here.")).to_be_visible()
+    store.hset("relay:{kana}:rules:matches", "exports", 8)
+    expect(page.get_by_text("8 matched")).to_be_visible()
+    expect(page.get_by_text("Something broke here.")).to_be_hidden()
+    expect(remove).to_be_focused()
+
+
 def test_rules_of_the_configuration_are_removed_there(page: Page, store: redis.Redis) -> None:
     Rules(store, "kana").configure([Rule(id="calls", feature="calls", event="API Called")])
     page.goto("/unmapped")

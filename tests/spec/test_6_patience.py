@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
 
 from app.console.desk import Desk
 from app.console.letters import deciding
+from app.console.live import Shared
+from app.console.rules.kept import RuleList
 from app.console.session import Operator
 from app.operating import Absent
-from tests.consoling import desk_of
+from tests.consoling import KANA, desk_of
 
 
 class Beside(redis.Connection):
@@ -38,3 +40,24 @@ def test_the_destination_of_a_replay_is_looked_up_beside_the_event_loop(desk: De
 
 def test_the_destinations_of_a_page_are_looked_up_beside_the_event_loop(desk: Desk) -> None:
     assert list(asyncio.run(desk.accounts())) == ["kable", "kana"]
+
+
+def test_ten_pages_of_rules_ask_the_store_as_often_as_one(desk: Desk, store: redis.Redis) -> None:
+    def asked_by(pages: int) -> int:
+        shared, before = Shared(), asked(store)
+        lists = [RuleList(desk, shared, Operator("ann"), KANA) for _ in range(pages)]
+
+        async def read() -> None:
+            await asyncio.gather(*(one.read() for one in lists))
+
+        asyncio.run(read())
+        return asked(store) - before
+
+    asked_by(1)  # connects
+    assert asked_by(10) == asked_by(1)
+
+
+def asked(store: redis.Redis) -> int:
+    """How many commands the store was given, without this one."""
+    found = cast("dict[str, dict[str, int]]", store.info("commandstats"))
+    return sum(one["calls"] for name, one in found.items() if name != "cmdstat_info")

@@ -12,11 +12,10 @@ from app.console.api.faults import explained
 from app.console.api.shapes.lists import Page
 from app.console.api.shapes.moved import Discard, Replay
 from app.console.api.shapes.samples import REPLAY
-from app.moving import told
+from app.moving import newest_replays, told
 from app.operating import Absent
 from app.operating import Discard as Discarded
 from app.overview import known
-from app.replays import Replays
 
 routes = router("replays and discards")
 
@@ -32,9 +31,7 @@ def list_replays(desk: TheDesk, operator: Looking, destination: Only = None) -> 
         if destination is None
         else [operator.account(destination)]
     )
-    found = [one for account in accounts for one in Replays(desk.store, account).newest()]
-    found.sort(key=lambda one: one.began_at, reverse=True)
-    return page([items.replay(told(desk.store, one)) for one in found])
+    return page([items.replay(one) for one in newest_replays(desk.store, accounts)])
 
 
 @routes.get("/replays/{replay}", response_model=Replay, responses=explained(404, 422))

@@ -18,10 +18,10 @@ from app.console.listing import Column, listing
 from app.console.live import Live, Shared
 from app.console.session import Operator
 from app.console.widgets import address, button, confirmed, length, nothing, section, whole
-from app.moving import told
+from app.moving import newest_replays
 from app.operating import described, outcome
 from app.overview import known
-from app.replays import Replay, Replays
+from app.replays import Replay
 
 PATH: Final = "/replays"
 EVERY_S: Final = 1.0
@@ -79,12 +79,7 @@ def register(desk: Desk) -> None:
 
 def newest(desk: Desk) -> list[Replay]:
     """The replays of all destinations, the newest first."""
-    found = [
-        told(desk.store, one)
-        for account in known(desk.store, desk.settings)
-        for one in Replays(desk.store, account).newest()
-    ]
-    return sorted(found, key=lambda one: one.began_at, reverse=True)
+    return newest_replays(desk.store, known(desk.store, desk.settings))
 
 
 def progress(replay: Replay, now: int) -> Progress:

@@ -23,6 +23,7 @@ EVERY_S: Final = 5.0
 ROWS: Final = 10
 LISTED: Final = 25
 NO_NAME: Final = "(no name)"
+EVENTS: Final = ("message_id", "event", "user", "parked_at")
 TAKE: Final = """\
 <q-td :props="props">
   <q-btn v-if="props.row.takes" flat dense no-caps color="primary" label="Use"
@@ -51,7 +52,7 @@ def register(desk: Desk) -> None:
                 chosen,
             )
             account = named[chosen]
-            rules = RuleList(desk, operator, account)
+            rules = RuleList(desk, shared, operator, account)
             form = RuleForm(desk, operator, account, rules.look)
             with ui.element("div").classes("relay-halves"):
                 with ui.element("div"):
@@ -137,6 +138,30 @@ class GroupsView:
             await self._form.take_property(known[at].path, known[at].value)
 
 
+class EventsView:
+    """The events in a table, made once and then filled anew, so that the focus stays."""
+
+    def __init__(self, destination: str) -> None:
+        self._destination = destination
+        self._made = False
+
+    def show(self, page: Page) -> None:
+        if not self._made:
+            self._make()
+        self._part.set_visibility(bool(page.items))
+        self._table.rows = [_row(self._destination, one) for one in page.items]
+        older = address("/unmapped", destination=self._destination, cursor=page.next_cursor)
+        self._older.props(f'href="{older}"')
+        self._older.set_visibility(page.next_cursor is not None)
+
+    def _make(self) -> None:
+        self._made = True
+        with ui.column().classes("relay-part") as self._part:
+            section("One by one, the newest first")
+            self._table = table(EVENTS, [], links={"message_id": "trace"})
+            self._older = ui.link("Older ones")
+
+
 def _table(
     title: str, columns: Sequence[str], take: Callable[[object], Awaitable[None]]
 ) -> ui.table:
@@ -176,23 +201,13 @@ async def _listed(desk: Desk, shared: Shared, account: DestinationSettings, curs
     if cursor and not cursor.isdecimal():
         fault(f"cursor: expected one that a page gave; found {cursor}")
         cursor = ""
-    unmapped = UnmappedEvents(desk.store, account.id)
-
-    def show(page: Page) -> None:
-        if not page.items:
-            return
-        section("One by one, the newest first")
-        rows = [_row(account.id, one) for one in page.items]
-        table(("message_id", "event", "user", "parked_at"), rows, links={"message_id": "trace"})
-        if page.next_cursor:
-            older = address("/unmapped", destination=account.id, cursor=page.next_cursor)
-            ui.link("Older ones", older)
+    unmapped, view = UnmappedEvents(desk.store, account.id), EventsView(account.id)
 
     def read() -> Page:
         return unmapped.page(cursor or None, LISTED)
 
     key = (account.id, "page", cursor)
-    await Live(lambda: shared.of(key, read), show, lambda _: EVERY_S).begin()
+    await Live(lambda: shared.of(key, read), view.show, lambda _: EVERY_S, anew=False).begin()
 
 
 def _row(destination: str, one: Parked) -> dict[str, object]:

@@ -154,6 +154,7 @@ def test_a_discard_that_is_stopped_says_how_far_it_came(
     store.client_pause(60_000, all=False)  # nothing is written before somebody could say Stop
     say(page, "Discard")
     say(page, "Stop")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     store.client_unpause()
     expect(
         page.get_by_text(re.compile("^Stopped: .* of 3,600 discarded for good"))

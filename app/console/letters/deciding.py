@@ -89,6 +89,7 @@ async def discard(
             f"{letters(survey.count)} of {destination}: {DISCARD[end].lower()}…",
             lambda heard: _follow(desk.discards, begun.id, heard),
             survey.count,
+            stop=lambda: desk.discards.cancel(begun.id, 0),
         )
         ended = await asyncio.to_thread(desk.discards.cancel, begun.id)  # waits for it
         return _came_of(ended or begun, end)
@@ -128,15 +129,23 @@ class _Dialog:
 
     def __init__(self) -> None:
         self.done, self._stopped = 0, False
+        self._stop_work: Callable[[], object] | None = None
         with ui.dialog() as self._dialog, ui.card().classes("relay-dialog relay-deciding"):
             self._body = ui.column().classes("relay-part")
         self._dialog.on_value_change(lambda change: self._stop(is_open=bool(change.value)))
 
     async def work(
-        self, words: str, act: Callable[[Callable[[int], None]], Found], total: int | None = None
+        self,
+        words: str,
+        act: Callable[[Callable[[int], None]], Found],
+        total: int | None = None,
+        stop: Callable[[], object] | None = None,
     ) -> Found | None:
-        """What `act` gives, in a thread, which tells how far it is; None when it was closed."""
-        self.done, self._stopped = 0, False
+        """What `act` gives, in a thread, which tells how far it is; None when it was closed.
+
+        Who closes it calls `stop` at once, and `act` ends when it tells the next time.
+        """
+        self.done, self._stopped, self._stop_work = 0, False, stop
         self._body.clear()
         with self._body:
             ui.label(words).classes("relay-question").props("role=status")
@@ -151,6 +160,8 @@ class _Dialog:
             found: Found | None = await asyncio.to_thread(act, self._heard)
         except _StoppedError:
             return None
+        finally:
+            self._stop_work = None
         return None if self._stopped and total is None else found
 
     @contextmanager
@@ -202,6 +213,8 @@ class _Dialog:
 
     def _stop(self, *, is_open: bool) -> None:
         self._stopped = not is_open
+        if self._stopped and self._stop_work is not None:
+            self._stop_work()
 
 
 def is_typed(text: str, count: int) -> bool:

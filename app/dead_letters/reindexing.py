@@ -8,8 +8,8 @@ from app.clock import Clock
 from app.scripts import Argument, Scripts
 
 EVERY_MS: Final = 3_600_000
-LOOKED_AT_ONCE: Final = 100
-PIECES: Final = 5
+LOOKED_AT_ONCE: Final = 50
+PIECES: Final = 10
 FIRST: Final[tuple[Argument, ...]] = (-1, "", "")
 LAST: Final = (b"end", b"end", b"end")
 

@@ -21,6 +21,7 @@ BRAND: Final = "#2a8364"
 STYLES: Final = "".join(
     f'<link rel="stylesheet" href="/static/{name}.css">' for name in ("console", "letters")
 )
+SCRIPT: Final = '<script src="/static/slots.js"></script>'
 THEME: Final = "relay_theme"
 THEMES: Final = {"light": False, "dark": True}
 PLACEHOLDER: Final = "Trace a message id"
@@ -56,7 +57,7 @@ def framed(desk: Desk, request: Request, title: str) -> Iterator[Operator]:
     operator = operator_of(request)
     ui.on_exception(notify)
     ui.page_title(f"{title} · Usage Relay")
-    ui.add_head_html(STYLES)
+    ui.add_head_html(STYLES + SCRIPT)
     ui.colors(primary=BRAND)
     dark = ui.dark_mode(value=THEMES.get(request.cookies.get(THEME, "")))
     drawer = _navigation(request.url.path)

@@ -92,6 +92,17 @@ def test_what_is_followed_keeps_the_focus_and_outlasts_what_breaks(
     expect(remove).to_be_focused()
 
 
+def test_the_list_of_what_is_unmapped_keeps_the_focus(relay: Relay, visit: Visit) -> None:
+    unmapped(relay, {"kept": {"pages": 1}})
+    page = visit(relay.console)
+    page.goto("/unmapped")
+    link = page.get_by_role("link", name="kept", exact=True)
+    link.focus()
+    relay.send(event="Export", messageId="newer", properties={"pages": 2})
+    expect(page.get_by_role("link", name="newer", exact=True)).to_be_visible()
+    expect(link).to_be_focused()
+
+
 def test_rules_of_the_configuration_are_removed_there(page: Page, store: redis.Redis) -> None:
     Rules(store, "kana").configure([Rule(id="calls", feature="calls", event="API Called")])
     page.goto("/unmapped")

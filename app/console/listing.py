@@ -28,6 +28,8 @@ BODY: Final = """\
 </q-tr>
 """
 
+ALL: Final = '<q-checkbox dense left-label v-model="props.selected" label="All" />'
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -55,6 +57,7 @@ def listing(
     ).classes("relay-table relay-listing")
     made.props('flat dense wrap-cells :pagination="{rowsPerPage: 0}" hide-pagination')
     made.add_slot("body", BODY)
+    made.add_slot("header-selection", ALL)
     return made
 
 

@@ -128,6 +128,16 @@ def test_a_selection_is_discarded_after_its_count_and_that_is_recorded(
     assert done == [("dev", "discarded", 2), ("dev", "discard began", 2)]
 
 
+def test_all_letters_of_a_page_are_chosen_at_once_on_a_phone_too(
+    console: Console, visit: Visit, store: redis.Redis
+) -> None:
+    fill(console, store, 20)
+    page = visit(console.address, viewport={"width": 400, "height": 800})
+    page.goto("/dead-letters?destination=kable&reason=rejected")
+    page.get_by_role("checkbox", name="All", exact=True).click()
+    expect(page.get_by_text("18 chosen:")).to_be_visible()
+
+
 def test_a_discard_goes_on_when_its_page_is_closed(
     page: Page, console: Console, store: redis.Redis
 ) -> None:

@@ -41,6 +41,6 @@ def test_a_page_follows_an_event_that_waits_until_it_is_delivered(
     relay.send(messageId="followed", properties={"featureId": "calls", "delta": 1})
     page = visit(relay.console)
     page.goto("/trace?message_id=followed")
-    expect(page.get_by_text("kable is broken")).to_be_visible()
+    expect(page.locator(".relay-fault", has_text="kable is broken")).to_be_visible()
     relay.answers("kable")
     expect(page.get_by_text("finished", exact=True)).to_have_count(2, timeout=15_000)

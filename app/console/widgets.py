@@ -34,6 +34,11 @@ def address(path: str, **query: object) -> str:
     return f"{path}?{urlencode(told)}" if told else path
 
 
+def apart(text: str) -> str:
+    """A text from outside within a sentence of ours, which it cannot turn round."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def whole(count: int | None) -> str:
     return NONE if count is None else f"{count:,}"
 

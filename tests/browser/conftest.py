@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 import requests
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from app.clock import milliseconds
 from app.destinations import ACCOUNTS
@@ -27,7 +27,7 @@ from tests.sdks.browser import BROWSERS, FLAGS
 from tests.sdks.installed import found
 
 HERE = Path(__file__).parent
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 OPERATOR, VIEWER = "dev", "viewer"
 SETTINGS = """
 store_url = "{store_url}"
@@ -101,6 +101,7 @@ class Relay:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = found(*BROWSERS)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

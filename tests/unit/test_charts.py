@@ -38,7 +38,12 @@ def test_a_day_is_drawn_by_ten_minutes() -> None:
 def test_words_tell_what_the_picture_shows() -> None:
     told = chart(samples(2, 1, 0, each=90), NOW, SPANS["hour"]).words
     assert told == (
-        "Last hour: 180 delivered, at most 1.5/s at 22:13 UTC; 0 buried; 58 min without samples"
+        "Last hour, until 22:14 UTC: 180 delivered, at most 1.5/s at 22:13 UTC; 0 buried; "
+        "58 min without samples"
+    )
+    slow = chart(samples(2, 1, 0, each=1), NOW, SPANS["hour"]).words
+    assert slow.startswith(
+        "Last hour, until 22:14 UTC: 2 delivered, at most 1 a minute at 22:13 UTC"
     )
     assert chart([], NOW, SPANS["day"]).words == (
         "Nothing is known of the last day: beat takes a sample each minute."

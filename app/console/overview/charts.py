@@ -80,9 +80,10 @@ def words(seen: Sequence[Point], span: Span) -> str:
     delivered = sum(rates.delivered for _, rates in known) * seconds
     buried = sum(rates.buried for _, rates in known) * seconds
     at, peak = max(known, key=lambda one: one[1].delivered)
-    told = f"Last {span.name}: {delivered:,.0f} delivered"
+    until = instant(seen[-1].at)[11:16]
+    told = f"Last {span.name}, until {until} UTC: {delivered:,.0f} delivered"
     if peak.delivered:
-        told += f", at most {_a_second(peak.delivered)} at {instant(at)[11:16]} UTC"
+        told += f", at most {_pace(peak.delivered)} at {instant(at)[11:16]} UTC"
     told += f"; {buried:,.0f} buried"
     unseen = (len(seen) - len(known)) * span.minutes
     return f"{told}; {unseen:,} min without samples" if unseen else told
@@ -96,7 +97,9 @@ def _value(point: Point, name: str) -> float | None:
     return None if point.rates is None else round(float(getattr(point.rates, name)), 2)
 
 
-def _a_second(rate: float) -> str:
+def _pace(rate: float) -> str:
+    if rate < 1:
+        return f"{rate * 60:,.0f} a minute"
     return f"{rate:,.1f}/s" if rate < LESS_THAN_TEN else f"{rate:,.0f}/s"
 
 

@@ -14,7 +14,7 @@ from app.console.frame import framed
 from app.console.live import Live, Shared
 from app.console.session import Operator
 from app.console.watch import Look
-from app.console.widgets import address, button, choice, confirmed, fault, nothing, whole
+from app.console.widgets import address, apart, button, choice, confirmed, fault, nothing, whole
 from app.destinations import KINDS
 from app.flags import Flags, Page, Place
 
@@ -140,7 +140,7 @@ class _Listed:
         self._older.props(f'href="{address("/flags", **older)}"')
 
     def _make(self) -> None:
-        whose = f" for user {self._user}" if self._user else ""
+        whose = f" for user {apart(self._user)}" if self._user else ""
         older = "older " if self._after else ""
         with ui.column() as self._nothing:
             nothing(f"Nothing {older}has to be done by hand at {self._destination}{whose}.")
@@ -197,7 +197,7 @@ def question(count: int) -> str:
 
 def counted(shown: int, total: int, user: str) -> str:
     if user:
-        return f"{shown:,} of user {user}, the newest first; {total:,} in all"
+        return f"{shown:,} of user {apart(user)}, the newest first; {total:,} in all"
     return f"{shown:,} of {total:,}, the newest first"
 
 

@@ -14,7 +14,7 @@ from app.console.frame import framed
 from app.console.listing import Column, listing
 from app.console.live import Shared
 from app.console.retrying import PATH, Grouped, Listed, Wish, read, row, wished
-from app.console.widgets import address, choice, fault, nothing, section, whole
+from app.console.widgets import address, apart, choice, fault, nothing, section, whole
 
 EVERY_S: Final = 5.0
 ALL: Final = "All"
@@ -96,7 +96,7 @@ class _Retries:
         if self._wish.user:
             ui.label(f"Looked at {whole(found.looked)} retries").classes("relay-note")
         if not found.found and found.cursor is None:
-            whose = f" for user {self._wish.user}" if self._wish.user else ""
+            whose = f" for user {apart(self._wish.user)}" if self._wish.user else ""
             nothing(f"Nothing waits to be tried again{whose}.")
         else:
             self._listed = listing(COLUMNS, _rows(found))

@@ -11,7 +11,7 @@ from app.console.desk import Desk
 from app.console.frame import framed
 from app.console.live import Live, Shared
 from app.console.watch import Look
-from app.console.widgets import address, length, nothing, place, section
+from app.console.widgets import address, apart, length, nothing, place, section
 from app.overview import known
 from app.settings import Settings
 from app.settings.durations import spelled
@@ -105,7 +105,7 @@ def meanings(settings: Settings, wanted: Wanted) -> list[str]:
     if wanted.source is not None:
         told.append(f"It came from another source than {wanted.source}.")
     if wanted.user is not None:
-        told.append(f"It is another user's than {wanted.user}'s.")
+        told.append(f"It is another user's than {apart(wanted.user)}'s.")
     return told
 
 

@@ -19,7 +19,7 @@ from app.console.letters.filtering import faults
 from app.console.letters.shown import letter_path, moment
 from app.console.listing import Column, listing
 from app.console.session import Operator
-from app.console.widgets import NONE, button, choice, length, nothing, section, whole
+from app.console.widgets import NONE, apart, button, choice, length, nothing, section, whole
 from app.dead_letters import DeadLetters, Filter, Opened
 from app.destination import Counted, CountFailed, CountsByFeature, Period, Usage
 from app.destinations import KINDS
@@ -185,7 +185,7 @@ def _counts(desk: Desk, operator: Operator, account: DestinationSettings, found:
         for (user, feature), letters in groups.items():
             with ui.card().classes("relay-count"):
                 delta = sum(one.usage.delta for one in letters if one.usage)
-                ui.label(f"{user} · {feature}").classes("relay-what relay-break")
+                ui.label(f"{apart(user)} · {apart(feature)}").classes("relay-what relay-break")
                 number = "1 letter" if len(letters) == 1 else f"{len(letters):,} letters"
                 ui.label(f"unconfirmed: {delta:+,} in {number}")
                 if not operator.read_only and account.id in desk.settings.destinations:

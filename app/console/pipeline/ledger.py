@@ -7,7 +7,7 @@ from nicegui import ui
 
 from app import items
 from app.console.lines import pretty
-from app.console.widgets import address, code, nothing, table
+from app.console.widgets import address, apart, code, nothing, table
 from app.ledger import Day
 from app.settings import Settings
 from app.settings.told import Told, told
@@ -52,7 +52,7 @@ def show_shown(found: Sequence[Shown]) -> None:
 
 
 def shown_words(one: Shown) -> str:
-    return f"{one.id} of {one.user} would have been {one.would_be}"
+    return f"{apart(one.id)} of {apart(one.user)} would have been {one.would_be}"
 
 
 def show_settings(settings: Settings, destination: str) -> None:

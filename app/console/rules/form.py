@@ -14,7 +14,7 @@ from app.console.lines import pretty
 from app.console.rules.conditions import Conditions
 from app.console.rules.typed import TypedRule
 from app.console.session import Operator
-from app.console.widgets import address, button, code, confirmed, section
+from app.console.widgets import address, apart, button, code, confirmed, section
 from app.mapping import BadRule, Rule
 from app.settings import DestinationSettings
 from app.unmapped import Parked, Trial, UnmappedEvents
@@ -186,7 +186,7 @@ def _input(label: str, value: str, placeholder: str) -> ui.input:
 
 
 def _sample(one: Parked) -> None:
-    told = f"{one.event.text('event') or '(no name)'} of {one.delivery.user}"
+    told = f"{apart(one.event.text('event') or '(no name)')} of {apart(one.delivery.user)}"
     with ui.element("details").classes("relay-sample"):
         with ui.element("summary"):
             ui.label(f"{told}, {moment(one.parked_at)}").classes("relay-inline")

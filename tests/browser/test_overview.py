@@ -92,7 +92,7 @@ def test_a_store_that_is_silent_is_told_and_a_page_goes_on_when_it_answers(
 ) -> None:
     page.goto("/")
     expect(page.get_by_role("region", name="kable")).to_be_visible()
-    store.client_pause(4_000)
+    store.client_pause(10_000)
     silent = page.get_by_role("status").get_by_text("The store does not answer")
     expect(silent).to_be_visible()
     page.goto("/actions")

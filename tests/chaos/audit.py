@@ -8,6 +8,7 @@ from typing import cast  # redis-py answers unions
 import redis
 
 from app import dead_letters, delivery
+from app.clock import milliseconds
 from app.destinations import KINDS
 from app.keys import PREFIX, destination_key
 from app.log import Log
@@ -89,7 +90,15 @@ def _left(store: redis.Redis, names: Iterable[str]) -> list[str]:
     lasting = tuple(prefix + key for prefix in prefixes for key in LASTING)
     keys = sorted(key.decode() for key in store.scan_iter(f"{PREFIX}*", count=1000))
     own = (key for key in keys if key.startswith(prefixes) and not key.startswith(lasting))
-    return [key for key in own if not _emptied(store, key)]
+    return [key for key in own if not _emptied(store, key) and not _ended(store, key)]
+
+
+def _ended(store: redis.Redis, key: str) -> bool:
+    """A pump that died leaves its leases to the next that works where it did."""
+    leases = key.removesuffix("holders").removesuffix("leases") + "leases"
+    if key != leases and not key.endswith(":holders"):
+        return False
+    return not store.zcount(leases, milliseconds(), "+inf")
 
 
 def _emptied(store: redis.Redis, key: str) -> bool:

@@ -585,7 +585,7 @@ def test_whatever_happens_every_accepted_delivery_is_in_exactly_one_place(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=150,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

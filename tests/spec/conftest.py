@@ -7,12 +7,20 @@ import redis
 
 from tests import consoling
 from tests.ingesting import Sender, serving, settings
+from tests.processes import sandbox
 
 
 @pytest.fixture
 def ingest(store: redis.Redis, store_url: str) -> Iterator[Sender]:  # noqa: ARG001 - flushed
     with serving(settings(store_url)) as sender:
         yield sender
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of the sandbox's Kable, which no other module has misused."""
+    with sandbox() as running:
+        yield f"{running}/kable"
 
 
 @pytest.fixture(scope="session")

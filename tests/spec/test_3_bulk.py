@@ -1,7 +1,7 @@
 """A backfill does not hold live events up, and live events do not starve a backfill."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -20,17 +20,11 @@ from app.settings import DestinationSettings
 from app.throttle import Throttle
 from app.wake import Wakes
 from tests.ingesting import OK, Sender, answered, track
-from tests.processes import sandbox, wait_until
+from tests.processes import wait_until
 from tests.spec.test_3_pump import admission, received
 
 ACCOUNT = DestinationSettings(id="kable", kind="kable", partitions=4, pumps=2)
 LAYOUT = Layout(partitions=4, digest_key=b"key")
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture

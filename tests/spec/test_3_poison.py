@@ -26,7 +26,7 @@ from app.pump import Pump
 from app.segment import Event
 from app.throttle import Throttle
 from app.wake import Wakes
-from tests.processes import sandbox, wait_until
+from tests.processes import wait_until
 from tests.spec.test_3_pump import admission, billed
 from tests.told import Clock
 
@@ -34,12 +34,6 @@ POISONED = "m-57"
 
 fork = get_context("fork")
 standing_still = fork.Event()
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture

@@ -23,13 +23,6 @@ from app.settings import RetrySettings
 from app.settings.filters import FilterSettings
 from app.throttle import Throttle
 from app.wake import Wakes
-from tests.processes import sandbox
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture

@@ -25,17 +25,10 @@ from app.throttle import Throttle
 from app.tick import Tick
 from app.wake import Wakes
 from tests.burying import Fault, bury_logged
-from tests.processes import sandbox
 from tests.spec.test_3_pump import admission, billed, misbehave
 from tests.told import Clock
 
 ALL = Filter()
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture

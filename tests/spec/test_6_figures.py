@@ -1,7 +1,6 @@
 """How long deliveries and requests took, and how often what happened, as metrics tell it."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -24,14 +23,7 @@ from app.settings import RetrySettings
 from app.throttle import Throttle
 from app.verdict import buried_unsent
 from app.wake import Wakes
-from tests.processes import sandbox
 from tests.told import Clock
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The pipeline of a destination tells what became of each event, by its name and by the hour."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -31,16 +31,9 @@ from app.settings.filters import FilterSettings
 from app.throttle import Throttle
 from app.verdict import buried_unsent, parked, parted, put_behind
 from app.wake import Wakes
-from tests.processes import sandbox
 from tests.told import Clock
 
 NUMBERS = count(1, 1000)
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with sandbox() as running:
-        yield f"{running}/kable"
 
 
 @pytest.fixture
